@@ -1,0 +1,57 @@
+# Everything a newcomer needs starts here: `make demo` and `make test`.
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+ONCE    ?=
+BUS     ?= auto
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test test-long lint format bench adapter schemas broker postgresql clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## Create the environment in .venv (first run only)
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml scripts/setup
+	@scripts/setup $(VENV)
+
+demo: setup ## Play a working day: make demo [BUS=rabbitmq|embedded] [ONCE=1]
+ifeq ($(BUS),rabbitmq)
+	@scripts/install-rabbitmq
+endif
+	@$(BIN)/gateway demo --bus $(BUS) $(if $(ONCE),--once)
+
+test: setup broker postgresql ## All tests, against a real RabbitMQ and PostgreSQL that the tests start
+	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term:skip-covered $(ARGS)
+
+test-long: setup broker postgresql ## Long runs: 200 kills, soak, fuzzing
+	@$(BIN)/python -m pytest -m long $(ARGS)
+
+lint: setup ## ruff, mypy --strict, import directions, mappings and configuration
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/gateway check --config config
+
+format: setup ## Let ruff arrange the code
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: setup broker ## The reference job, with its floor measured in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+adapter: setup ## Scaffold a new adapter: make adapter NAME=weather
+	@$(BIN)/python scripts/new_adapter.py $(NAME)
+
+schemas: setup ## Export the JSON Schema of the canonical messages to docs/canonical
+	@$(BIN)/python -m gateway.canonical.schema docs/canonical
+
+broker:
+	@scripts/install-rabbitmq
+
+postgresql:
+	@scripts/install-postgresql
+
+clean: ## Remove the environment and all data of demo, tests and bench
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,236 @@
+"""What an adapter is to the engine: a manifest, typed settings, and factories for the abilities it has.
+
+Each ability is a small protocol of its own; an adapter offers only those its kind of partner needs.
+
+    partner asks us     Receiver ── Inbox.request / Inbox.accept / Inbox.refuse ──► engine
+    we ask the partner  engine ──► Sender.prepare ─► (attempt committed) ─► Sender.send ─► Outcome
+    nobody knows        engine ──► Resolver.query / Resolver.reverse
+    an operator asks    `gateway partner test` ──► Checker.check
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from gateway.canonical import Body, Message
+from gateway.contract.manifest import Manifest
+from gateway.contract.outcome import Outcome, QueryOutcome, ReverseOutcome
+from gateway.contract.settings import Settings
+
+S = TypeVar("S", bound=Settings)
+
+
+class Clock(Protocol):
+    """Time, injected."""
+
+    def now(self) -> dt.datetime:
+        """Aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds, for measuring spans."""
+        ...
+
+
+class Log(Protocol):
+    """A structlog logger bound to the partner. Keyword values are redacted by name; never pass bodies."""
+
+    def debug(self, event: str, **facts: object) -> None: ...
+    def info(self, event: str, **facts: object) -> None: ...
+    def warning(self, event: str, **facts: object) -> None: ...
+    def error(self, event: str, **facts: object) -> None: ...
+
+
+class Serials(Protocol):
+    """Numbers that are never used twice, not even after a crash (gaps are possible)."""
+
+    async def next(self, name: str) -> int:
+        """The next number of the series `name`, from 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """What a partner sent, understood: the body, and everything the envelope needs to know."""
+
+    body: Body
+    raw: bytes  #: as received; kept sealed, audited by digest
+    partner_message_id: str  #: the idempotency key; same id and same raw meaning → the stored answer
+    region: str
+    mapping: str  #: `name@version`
+    subject: str | None = None
+    ordering_key: str | None = None
+    purpose: str | None = None
+    traceparent: str | None = None
+    idempotency: bytes | None = (
+        None  #: what must be equal for "the same message"; default: the canonical body
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Input that was not accepted. Audited; changes nothing else."""
+
+    code: str  #: stable: `malformed`, `invalid`, `unknown-operation`, `signature`, `replay`, `too-large`, …
+    field: str = ""
+    rule: str = ""
+    raw: bytes = b""  #: only its salted digest is kept
+    partner_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Committed: the gateway now owes the delivery."""
+
+    message_id: str
+    repeated: bool = False  #: the same message had been accepted before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replied:
+    """The other side answered."""
+
+    message_id: str
+    reply: Message
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Committed, but not settled before the deadline: ask again with the same message id."""
+
+    message_id: str
+    state: str  #: of the delivery: `pending`, `sending`, `waiting`, `in-doubt`, …
+
+
+class Inbox(Protocol):
+    """The engine's door for what partners send. Every method returns only after its commit."""
+
+    async def accept(self, inbound: Inbound) -> Receipt:
+        """Takes responsibility for a one-way message.
+
+        Raises:
+            Conflict: the id was used before for another message.
+            Reject: no route for this type from this partner, or the partner may not send it.
+            Unavailable: nothing was committed; the partner should repeat it later.
+        """
+        ...
+
+    async def request(self, inbound: Inbound, timeout: float) -> Replied | Pending:
+        """Accepts, then waits up to `timeout` seconds for the reply. A refusal by the other side is a reply
+        whose body is `RequestRefused`. Raises what `accept` raises."""
+        ...
+
+    async def refuse(self, refusal: Refusal) -> str:
+        """Records input that was not accepted and returns the id under which operators find it. If the
+        store cannot commit, raises Unavailable."""
+        ...
+
+    async def reference(self, partner_message_id: str) -> str | None:
+        """The reference (such as a msgid) under which an earlier message of this partner was sent on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything an adapter may use of the world outside its own folder. Only the engine makes one."""
+
+    partner: str
+    region: str
+    clock: Clock
+    random: Callable[[int], bytes]
+    log: Log
+    serials: Serials
+    inbox: Inbox
+    reactor: Any  #: Twisted's; `Any` because its interfaces are zope ones
+    state_dir: Path  #: for files of the adapter's own; survives restarts
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """One exchange with a partner, ready to be sent: stored before the first attempt, reused by every retry.
+
+    Because a retry sends the same bytes under the same reference, the partner can recognise it.
+    """
+
+    operation: str
+    reference: str  #: how the partner will know it (a msgid, a serial number)
+    content: (
+        bytes  #: what is sent, without what must be fresh at each attempt (timestamps, nonces, signatures)
+    )
+    before: tuple[bytes, ...] = ()  #: harmless, repeatable messages that must reach the partner first
+    attributes: dict[str, str] = {}
+
+
+class Sender(Protocol):
+    """Delivers canonical messages to the partner."""
+
+    async def prepare(self, message: Message) -> Prepared:
+        """Maps the message to what will be sent. No contact with the partner.
+
+        Raises:
+            Reject: this message can never be sent to this partner.
+        """
+        ...
+
+    async def send(self, message: Message, prepared: Prepared) -> Outcome:
+        """Makes one attempt. Raises PartnerDown where certainly nothing was sent; any other exception
+        counts as `Unknown`."""
+        ...
+
+
+class Resolver(Protocol):
+    """Settles unknown outcomes."""
+
+    async def query(self, message: Message, prepared: Prepared) -> QueryOutcome:
+        """Asks the partner what became of the message."""
+        ...
+
+    async def reverse(self, message: Message, prepared: Prepared) -> ReverseOutcome:
+        """Makes sure that the message has no effect."""
+        ...
+
+
+class Receiver(Protocol):
+    """Listens to the partner."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckStep:
+    """One step of a connection test, in words an operator understands."""
+
+    name: str
+    ok: bool
+    zh: str
+    en: str
+
+
+class Checker(Protocol):
+    """Tests the connection without any business effect; succeeds only if later calls will."""
+
+    def check(self) -> AsyncIterator[CheckStep]: ...
+
+
+def _none(_settings: Any, _context: Context) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter(Generic[S]):
+    """The object behind an entry point in the group `gateway.adapters`."""
+
+    folder: Path  #: holds `manifest.yaml`, `samples/`, `README.md`
+    manifest: Manifest
+    settings: type[S]
+    sender: Callable[[S, Context], Sender | None] = field(default=_none)
+    resolver: Callable[[S, Context], Resolver | None] = field(default=_none)
+    receiver: Callable[[S, Context], Receiver | None] = field(default=_none)
+    checker: Callable[[S, Context], Checker | None] = field(default=_none)

@@ -1,0 +1,56 @@
+"""Errors that name the next action. None of them ever carries personal data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class GatewayError(Exception):
+    """Base of everything the gateway raises on purpose. `zh` and `en` are for people."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.zh = zh
+        self.en = en
+
+
+class ConfigError(GatewayError):
+    """The configuration is wrong: correct `path` in `file`, then check again."""
+
+    def __init__(self, zh: str, en: str, *, file: str = "", line: int = 0, path: str = "") -> None:
+        super().__init__(zh, en)
+        self.file = file
+        self.line = line
+        self.path = path
+
+
+class Reject(GatewayError):
+    """The input is wrong and will stay wrong: tell its sender. Changes nothing but the audit log."""
+
+    def __init__(self, zh: str, en: str, *, code: str, field: str = "", rule: str = "") -> None:
+        super().__init__(zh, en)
+        self.code = code
+        self.field = field
+        self.rule = rule
+
+
+class Conflict(Reject):
+    """The partner used one message id for two different messages."""
+
+
+class Unavailable(GatewayError):
+    """Nothing was committed: the sender may and should send the same again later."""
+
+
+class PartnerDown(GatewayError):
+    """Certainly nothing reached the partner: the engine tries again by its schedule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing wrong with an input: where, which rule, in words."""
+
+    field: str
+    rule: str
+    zh: str
+    en: str

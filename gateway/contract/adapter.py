@@ -109,6 +109,28 @@ class Pending:
     state: str  #: of the delivery: `pending`, `sending`, `waiting`, `in-doubt`, …
 
 
+class ReplayGuard(Protocol):
+    """Remembers one-time tokens (nonces) durably, so that a replay is seen also after a restart."""
+
+    async def first_use(self, token: str, ttl: float) -> bool:
+        """True the first time within `ttl` seconds. Tokens of different partners do not meet."""
+        ...
+
+
+class Listeners(Protocol):
+    """HTTP listeners shared by all partners: several may mount paths on one `host:port`."""
+
+    async def mount(self, endpoint: str, path: str, handler: Any, limits: Any = None, tls: Any = None) -> Any:
+        """Serves `path` (exact, or below it where it ends in `/`) by `handler`, which takes and gives the
+        request and response of `gateway.transports.http`. Returns an object with `port: int` and
+        `async unmount()`. The listener opens with its first mount and closes with its last.
+
+        Raises:
+            ConfigError: the path is taken, or the port cannot be opened.
+        """
+        ...
+
+
 class Inbox(Protocol):
     """The engine's door for what partners send. Every method returns only after its commit."""
 
@@ -148,6 +170,8 @@ class Context:
     log: Log
     serials: Serials
     inbox: Inbox
+    replay: ReplayGuard
+    listeners: Listeners
     reactor: Any  #: Twisted's; `Any` because its interfaces are zope ones
     state_dir: Path  #: for files of the adapter's own; survives restarts
 

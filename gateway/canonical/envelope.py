@@ -40,6 +40,9 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omi
     mapping: str | None = None  #: `name@version` of the mapping that read it
     data: Body
 
+    def __repr__(self) -> str:
+        return f"<Message {self.id} {self.type}>"  # the body holds personal data, and a repr ends up in logs
+
 
 def type_of(body: Body) -> str:
     """The message type a body belongs to."""
@@ -87,6 +90,11 @@ def _decoder(message_type: str) -> msgspec.json.Decoder[Any]:
 def encode(message: Message) -> bytes:
     """The message as structured-mode CloudEvents JSON."""
     return _encoder.encode(message)
+
+
+def encode_body(body: Body) -> bytes:
+    """The body alone, in the one form that equal bodies share."""
+    return _encoder.encode(body)
 
 
 def decode(data: bytes) -> Message:

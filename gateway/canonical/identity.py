@@ -19,6 +19,7 @@ class PersonQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     institution_code: InstitutionCode
     institution_name: str
     treatment_region: Region
+    insured_region: Region | None = None  #: where the hospital knows it, as for a person from elsewhere
     operator_code: str
     operator_name: str
     certificate_kind: str  #: 就诊凭证类型, code table mdtrt_cert_type

@@ -13,6 +13,11 @@ from gateway.canonical.money import Fen
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=30)]
 
+# `extra` is what mapping lint reads to see a partner's format lose decimals.
+Quantity = Annotated[Decimal, Meta(description="four decimals at most", extra={"decimals": 4})]
+UnitPrice = Annotated[Decimal, Meta(description="six decimals at most", extra={"decimals": 6})]
+Ratio = Annotated[Decimal, Meta(description="0.8500 is 85 percent; four decimals at most", extra={"decimals": 4})]
+
 
 class FeeLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One charged item (费用明细)."""
@@ -24,8 +29,8 @@ class FeeLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     catalogue_code: Annotated[str, Meta(min_length=1, max_length=50)]  #: 医疗目录编码
     item_code: Annotated[str, Meta(min_length=1, max_length=150)]  #: the institution's own code
     amount: Fen
-    quantity: Decimal  #: four decimals at most
-    unit_price: Decimal  #: six decimals at most
+    quantity: Quantity
+    unit_price: UnitPrice
     department_code: str
     department_name: str
     doctor_code: str
@@ -103,7 +108,7 @@ class ClaimSettled(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     in_scope: Fen
     deductible: Fen | None = None  #: 实际支付起付线
     pooling_paid: Fen  #: 统筹基金支出 hifp_pay
-    pooling_ratio: Decimal  #: 统筹基金支付比例
+    pooling_ratio: Ratio  #: 统筹基金支付比例
     civil_servant_paid: Fen
     enterprise_paid: Fen
     serious_illness_paid: Fen
@@ -123,6 +128,7 @@ class ClaimSettled(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     clearing_kind: str
     currency: str = "CNY"
     funds: tuple[FundShare, ...] = ()
+    extension: str | None = None  #: what else the platform said, as JSON text
     raw_code: str
     raw_text: str | None = None
 
@@ -157,6 +163,7 @@ class CancellationDone(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     clearing_agency: str | None = None
     sender_message_id: str
     currency: str = "CNY"
+    extension: str | None = None  #: what else the platform said, as JSON text
     raw_code: str
     raw_text: str | None = None
 

@@ -14,10 +14,13 @@ States of a delivery (the engine owns the machine; the store only compares and s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, overload
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
+
+if TYPE_CHECKING:
+    from gateway.store.audit import AuditSource
 
 
 class MessageRow(Struct, frozen=True, kw_only=True):
@@ -152,12 +155,18 @@ class Store(Protocol):
         """Commits what was handed in, closes."""
         ...
 
+    @overload
     def commit(self, unit: Accept) -> Deferred[Existing | None]:
-        """None when committed. (`commit` also takes the other units:)
-
-        Advance → Deferred[bool], Record → Deferred[None].
-        """
+        """None when committed, else what holds the partner_message_id."""
         ...
+
+    @overload
+    def commit(self, unit: Advance) -> Deferred[bool]:
+        """Whether the guard held."""
+        ...
+
+    @overload
+    def commit(self, unit: Record) -> Deferred[None]: ...
 
     def message(self, message_id: str) -> Deferred[MessageRow | None]: ...
 
@@ -212,4 +221,13 @@ class Store(Protocol):
 
     def remember(self, scope: str, token: str, expires: int, now: int) -> Deferred[bool]:
         """Remembers a one-time token (a nonce) until `expires`; False where it is already known. Forgets the expired."""
+        ...
+
+    def erase(self, message_id: str) -> Deferred[bool]:
+        """Overwrites the payloads (and with them the salts) of a message and of its replies; the audit log still
+        verifies. False where the message is unknown or a delivery of it is unfinished."""
+        ...
+
+    def audit_source(self) -> AuditSource:
+        """For the audit integrator: blocking, to be used in a worker thread."""
         ...

@@ -1,0 +1,87 @@
+"""Runs the simulator in a process of its own; SIGTERM stops it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from twisted.internet import asyncioreactor
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m adapters.settlement.simulator", description=__doc__)
+    parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
+    parser.add_argument("--announce", type=Path, metavar="FILE", help="write the address here as JSON")
+    parser.add_argument("--paasid", default="demo-app")
+    parser.add_argument("--token", default="DEMO-TOKEN-0001")
+    parser.add_argument("--no-signature", action="store_true", help="take requests without x-tif headers")
+    parser.add_argument("--window", type=float, default=300.0, help="seconds a timestamp may be off")
+    parser.add_argument("--sign-in", action="store_true", help="demand a sign_no from 9001")
+    parser.add_argument("--not-found", choices=["failure", "success"], default="failure", help="of 2601")
+    parser.add_argument("--no-details", action="store_true", help="settle without fee details")
+    parser.add_argument("--unknown-person", action="append", default=[], metavar="NUMBER")
+    parser.add_argument("--seed", type=int, default=1, help="of the faults' probabilities")
+    parser.add_argument("--fast", action="store_true", help="no request log, no stored answers")
+    return parser.parse_args()
+
+
+def _announce(simulator: Any, file: Path | None) -> None:
+    text = json.dumps({"port": simulator.port, "url": simulator.url, "pid": os.getpid()}) + "\n"
+    if file is not None:
+        # Renamed into place, so that whoever waits for the file never reads half of it.
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.rename(file)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def main() -> None:
+    """Entry point."""
+    arguments = _arguments()
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    install: Any = asyncioreactor.install
+    install(loop)
+    from twisted.internet import reactor as installed  # noqa: PLC0415 - only after the install
+    from twisted.internet.defer import Deferred  # noqa: PLC0415
+
+    from adapters.settlement.simulator import Options, Simulator  # noqa: PLC0415
+
+    reactor: Any = installed
+    options = Options(
+        paasid=arguments.paasid,
+        token=arguments.token,
+        signature=not arguments.no_signature,
+        window=arguments.window,
+        sign_in=arguments.sign_in,
+        reversal_not_found=arguments.not_found,
+        need_details=not arguments.no_details,
+        fast=arguments.fast,
+        seed=arguments.seed,
+    )
+    host, _, port = arguments.listen.rpartition(":")
+
+    async def serve() -> None:
+        simulator = await Simulator.start(reactor, options, host=host, port=int(port))
+        simulator.ledger.not_found.update(arguments.unknown_person)
+        _announce(simulator, arguments.announce)
+
+    def failed(failure: Any) -> None:
+        sys.stderr.write(f"{failure.getErrorMessage()}\n")
+        reactor.stop()
+
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(serve()).addErrback(failed))
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()

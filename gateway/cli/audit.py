@@ -1,0 +1,139 @@
+"""`audit`: verify the log, prove that an entry is in it, show its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, fail, print_json, say
+
+app = typer.Typer(
+    help="审计日志：验证、出具存证、查看公钥。 / The audit log: verify it, prove entries, show its key.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="日志目录或其副本 / the log folder, or a copy of it")],
+    vkey: Annotated[Path, typer.Option(help="公钥文件 / verifier key file")],
+    since: Annotated[
+        Path | None, typer.Option(help="先前保存的检查点，证明历史未被改写 / an earlier checkpoint it must continue")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """验证整个日志：签名、每个条目、每个哈希、根。只需目录和公钥，不需要网关。
+
+    Verify a whole log: signature, every entry, every hash, the root. Needs only folder and key, no gateway.
+
+    外部人员可直接用 gateway/audit/verify.py 得到同样的结果。
+    Outsiders get the same result from the stand-alone file gateway/audit/verify.py.
+    """
+    from gateway.audit.verify import describe, verify_log  # noqa: PLC0415
+
+    earlier = None if since is None else _read(since)
+    report = verify_log(folder, _read(vkey).decode("utf-8", "replace"), earlier)
+    if as_json:
+        size = None if report.checkpoint is None else report.checkpoint.size
+        problems = [{"place": p.place, "zh": p.zh, "en": p.en} for p in report.problems]
+        print_json({"ok": report.ok, "size": size, "entries": report.entries, "problems": problems})
+    else:
+        for line in describe(report):
+            say(line)
+    if not report.ok:
+        raise typer.Exit(Exit.PROBLEM)
+
+
+@app.command()
+def prove(
+    message_id: Annotated[str, typer.Argument(help="报文标识 / message id")],
+    out: Annotated[Path, typer.Option(help="写入的目录 / folder to write to")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    every: Annotated[
+        bool, typer.Option("--all", help="该报文的全部条目，不只是受理 / every entry of the message")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """为一条报文出具存证：entry.bin（条目）和 receipt.tlog-proof（回执），凭公钥即可验证。
+
+    Write the proof that a message is in the log: entry.bin and receipt.tlog-proof, checked with the key alone:
+
+      python gateway/audit/verify.py receipt receipt.tlog-proof entry.bin --vkey vkey
+    """
+    from gateway.engine.config import load  # noqa: PLC0415
+    from gateway.store import open_reader  # noqa: PLC0415
+
+    configuration = load(config)
+    with open_reader(configuration.gateway.store) as reader:
+        entries = reader.audit_of(message_id)
+    wanted = _wanted(message_id, entries, every)
+    written = [_write(configuration.audit_folder, out, *chosen) for chosen in wanted]
+    if as_json:
+        print_json(written)
+    for item in written if not as_json else ():
+        say(f"索引 {item['index']} {item['event']}：{item['entry']} {item['receipt']}")
+
+
+@app.command()
+def key(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """显示日志的验证公钥（vkey），可交给任何需要验证的人；绝不显示私钥。
+
+    Show the log's verifier key, for whoever wants to verify. Never shows the signing key.
+    """
+    from gateway.audit import load_signer  # noqa: PLC0415
+    from gateway.engine.config import load  # noqa: PLC0415
+
+    configuration = load(config)
+    origin = configuration.gateway.audit.origin
+    if not configuration.audit_key_file.exists():
+        raise fail(
+            Exit.UNAVAILABLE,
+            "尚无签名密钥，网关首次启动时生成",
+            "there is no key yet: the gateway makes it when it first starts",
+        )
+    vkey = load_signer(origin, configuration.audit_key_file).vkey
+    if as_json:
+        print_json({"origin": origin, "vkey": vkey})
+    else:
+        say(vkey)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise fail(Exit.UNAVAILABLE, f"无法读取 {file}", f"cannot read {file}: {error.strerror}") from None
+
+
+def _wanted(
+    message_id: str, entries: list[tuple[int | None, str, bytes]], every: bool
+) -> list[tuple[int, Any, bytes, str]]:
+    """(index, entry, bytes, suffix of the file names): the acceptance alone, or all."""
+    from gateway.audit import decode  # noqa: PLC0415
+
+    if not entries:
+        raise fail(Exit.PROBLEM, f"没有报文 {message_id} 的审计条目", f"no audit entries of message {message_id}")
+    known = [(index, decode(data), data) for index, _, data in entries]
+    if not every:
+        accepted = [item for item in known if item[1].event == "message.accepted"]
+        known = (accepted or known)[:1]
+    if any(index is None for index, _, _ in known):
+        raise fail(
+            Exit.UNAVAILABLE,
+            "条目已提交，但尚未写入日志，请稍候再试",
+            "committed but not in the log yet: try again in a second",
+        )
+    return [(index or 0, entry, data, f"-{index}" if every else "") for index, entry, data in known]
+
+
+def _write(log: Path, out: Path, index: int, entry: Any, data: bytes, suffix: str) -> dict[str, Any]:
+    from gateway.audit import Prover  # noqa: PLC0415
+
+    receipt = Prover(log).receipt(index)
+    out.mkdir(parents=True, exist_ok=True)
+    entry_file, receipt_file = out / f"entry{suffix}.bin", out / f"receipt{suffix}.tlog-proof"
+    entry_file.write_bytes(data)
+    receipt_file.write_bytes(receipt)
+    return {"index": index, "event": entry.event, "entry": str(entry_file), "receipt": str(receipt_file)}

@@ -1,0 +1,285 @@
+"""The only place where things are constructed: from a configuration to a running gateway."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from gateway import __version__
+from gateway.audit.integrator import Integrator
+from gateway.audit.keys import create_signer, load_signer, write_vkey
+from gateway.bus import Bus, BusDown, BusStatus, make_bus
+from gateway.canonical import IdSource
+from gateway.contract import Clock, Context, Log, Receiver
+from gateway.engine.accept import Acceptor, PartnerInbox, milliseconds
+from gateway.engine.admin import Admin
+from gateway.engine.config import Configuration, Partner
+from gateway.engine.deliver import Courier, Receiving
+from gateway.engine.gate import Gate
+from gateway.engine.journal import Journal
+from gateway.engine.keeper import Keeper
+from gateway.engine.lifecycle import Backoff
+from gateway.engine.observe.metrics import Metrics
+from gateway.engine.outbox import Outbox
+from gateway.engine.recorder import Recorder
+from gateway.engine.replies import Replies
+from gateway.engine.resolve import Mediator, Resolving
+from gateway.engine.routes import Router
+from gateway.engine.vault import Vault
+from gateway.engine.world import BlockSerials, StoredReplayGuard, SystemClock
+from gateway.store import open_store
+from gateway.store.api import Record, Store
+from gateway.store.keyring import KeyRing
+from gateway.transports.http.listeners import Listeners
+from scheduler import Duty
+
+_LEASE_MS = 5_000
+_RENEW = 1.5
+_LOST_CHECK = 5.0
+_COUNT = 5.0
+
+
+class AuditLog:
+    """The integrator on a thread of its own: signing and fsync never hold up a message."""
+
+    def __init__(self, configuration: Configuration, store: Store, reactor: Any) -> None:
+        folder = configuration.audit_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        key = configuration.audit_key_file
+        key.parent.mkdir(parents=True, exist_ok=True)
+        origin = configuration.gateway.audit.origin
+        signer = load_signer(origin, key) if key.exists() else create_signer(origin, key)
+        write_vkey(signer.vkey, folder / "vkey")
+        self._integrator = Integrator(store.audit_source(), folder, signer)
+        self._pool = ThreadPool(1, 1, "audit")
+        self._reactor = reactor
+        self.size = 0
+        self.checkpoint_at = 0.0  #: when the last step ended well, seconds since 1970
+
+    async def start(self) -> None:
+        """Starts the thread."""
+        self._pool.start()
+
+    async def step(self) -> None:
+        """Takes in what is committed and publishes a checkpoint over it."""
+        result = await deferToThreadPool(self._reactor, self._pool, self._integrator.drain)
+        self.size = result.size
+        self.checkpoint_at = time.time()
+
+    async def stop(self) -> None:
+        """Releases the folder."""
+        await deferToThreadPool(self._reactor, self._pool, self._integrator.close)
+        self._pool.stop()
+
+
+class Gateway:
+    """A running gateway."""
+
+    def __init__(self, configuration: Configuration, reactor: Any) -> None:
+        self.configuration = configuration
+        self.reactor = reactor
+        self.clock: Clock = SystemClock()
+        self.log: Log = structlog.get_logger("gateway").bind(node=configuration.gateway.node)
+        self.ids = IdSource(lambda: time.time_ns() // 1_000_000, os.urandom)
+        self.instance = f"{configuration.gateway.node}/{socket.gethostname()}/{os.getpid()}/{self.ids()[:13]}"
+        self.store: Store = open_store(configuration.gateway.store, reactor)
+        self.bus: Bus = make_bus(configuration.gateway.bus, reactor)
+        self.metrics = Metrics()
+        self.listeners = Listeners(reactor)
+        self.couriers: dict[str, Courier] = {}
+        self.mediators: dict[str, Mediator] = {}
+        self.receivers: dict[str, Receiver] = {}
+        self._duties: list[Duty] = []
+        self._closing: list[Callable[[], Awaitable[object]]] = []
+
+    async def start(self) -> None:
+        """Store first, listeners last: nothing is taken in before it can be kept."""
+        configuration = self.configuration
+        await self.store.start()
+        self._closing.append(self.store.stop)
+        await self._renew()
+        self.audit = AuditLog(configuration, self.store, self.reactor)
+        await self.audit.start()
+        self._closing.append(self.audit.stop)
+        self._build_engine()
+        await self._start_bus()
+        for partner in configuration.enabled:
+            self._open(partner)
+        for courier in self.couriers.values():
+            await courier.start()
+        await self._start_duties()
+        await self._note("gateway.started", version=__version__, bus=type(self.bus).__name__)
+        for receiver in self.receivers.values():
+            await receiver.start()
+        self.log.info("gateway.started", version=__version__, instance=self.instance)
+
+    async def stop(self) -> None:
+        """Takes no more, finishes what is under way, signs what is written."""
+        for receiver in self.receivers.values():
+            await receiver.stop()
+        for courier in self.couriers.values():
+            await courier.stop()
+        for duty in self._duties:
+            await duty.stop()
+        await self._note("gateway.stopped")
+        await self.audit.step()
+        await self.admin.stop()
+        await self.bus.stop()
+        await self.store.release(f"instance:{self.instance}", self.instance)
+        for close in reversed(self._closing):
+            await close()
+        self.log.info("gateway.stopped")
+
+    def _build_engine(self) -> None:
+        configuration, store = self.configuration, self.store
+        self.keyring = KeyRing.load_or_create(configuration.keyring_file)
+        self.vault = Vault(self.keyring, os.urandom)
+        self.journal = Journal(configuration.gateway.node, self.ids, self.clock)
+        self.outbox = Outbox(self.bus, self.log)
+        self.replies = Replies(self.reactor)
+        operations = {p.name: p.operations for p in configuration.enabled}
+        self.router = Router(configuration.routes, operations)
+        self.recorder = Recorder(
+            store,
+            self.vault,
+            self.journal,
+            self.outbox,
+            self.replies,
+            self.metrics,
+            self.ids,
+            self.clock,
+            self.reactor,
+        )
+        self.acceptor = Acceptor(
+            store=store,
+            vault=self.vault,
+            journal=self.journal,
+            router=self.router,
+            outbox=self.outbox,
+            replies=self.replies,
+            observer=self.metrics,
+            ids=self.ids,
+            clock=self.clock,
+        )
+        self.keeper = Keeper(
+            store,
+            self.bus,
+            self.recorder,
+            self.outbox,
+            self.couriers,
+            self.mediators,
+            self._live,
+            self.log,
+        )
+
+    async def _start_bus(self) -> None:
+        try:
+            await self.bus.start()
+        except BusDown as error:  # it goes on trying; what is accepted meanwhile waits in the store
+            self.log.error("bus.down", error=str(error))
+
+    def _open(self, partner: Partner) -> None:
+        """Gives one partner its parts."""
+        log = self.log.bind(partner=partner.name)  # type: ignore[attr-defined]
+        context = self._context(partner, log)
+        adapter, settings = partner.adapter, partner.settings
+        outbound = {o.name: o for o in partner.operations if o.direction == "out"}
+        sender = adapter.sender(settings, context)
+        if sender is not None:
+            to = Receiving(
+                partner=partner.name,
+                queue=self.configuration.gateway.bus.queue_of(partner.name),
+                sender=sender,
+                operations=outbound,
+                policy=partner.policy,
+                concurrency=partner.concurrency,
+            )
+            gate = Gate(self.reactor, Backoff(first=0.5, longest=15.0))
+            self.couriers[partner.name] = Courier(to, self.bus, self.recorder, gate, self.instance, log)
+            resolving = Resolving(partner.name, adapter.resolver(settings, context), outbound, partner.policy)
+            self.mediators[partner.name] = Mediator(resolving, self.recorder, log)
+        receiver = adapter.receiver(settings, context)
+        if receiver is not None:
+            self.receivers[partner.name] = receiver
+
+    def _context(self, partner: Partner, log: Log) -> Context:
+        state_dir = self.configuration.data_dir / "adapters" / partner.name
+        return Context(
+            partner=partner.name,
+            region=partner.region,
+            clock=self.clock,
+            random=os.urandom,
+            log=log,
+            serials=BlockSerials(self.store, partner.name),
+            inbox=PartnerInbox(partner.name, self.acceptor, log),
+            replay=StoredReplayGuard(self.store, partner.name, self.clock),
+            listeners=self.listeners,
+            reactor=self.reactor,
+            state_dir=state_dir,
+        )
+
+    async def _start_duties(self) -> None:
+        sweep = self.configuration.gateway.engine.sweep_interval
+        checkpoint = self.configuration.gateway.audit.checkpoint_interval
+        lost = self._duty("publish-lost", _LOST_CHECK, self.keeper.publish_lost)
+        auditing = self._duty("audit", checkpoint, self.audit.step)
+        self.admin = Admin(
+            node=self.configuration.gateway.node,
+            store=self.store,
+            bus=self.bus,
+            audit=self.audit,
+            audit_duty=auditing,
+            checkpoint_interval=checkpoint,
+            couriers=self.couriers,
+            metrics=self.metrics,
+            reactor=self.reactor,
+        )
+        self._duties = [
+            Duty("instance", _RENEW, self._renew, self.reactor, self.log),
+            Duty("count", _COUNT, self.admin.count, self.reactor, self.log),
+            auditing,
+            self._duty("take-up-due", sweep, self.keeper.take_up_due),
+            self._duty("find-abandoned", max(sweep, 1.0), self.keeper.find_abandoned),
+            lost,
+        ]
+        for duty in self._duties:
+            duty.start()
+
+        def bus_changed(status: BusStatus) -> None:
+            if status.usable:
+                lost.soon()
+
+        self.bus.on_status(bus_changed)
+        await self.admin.start(self.listeners, self.configuration.gateway.admin.listen)
+
+    def _duty(self, name: str, interval: float, work: Callable[[], Awaitable[object]]) -> Duty:
+        return Duty(name, interval, work, self.reactor, self.log, self._lease)
+
+    async def _lease(self, name: str) -> bool:
+        if self.store.exclusive:
+            return True
+        return await self.store.lease(f"duty:{name}", self.instance, self._now(), _LEASE_MS * 3)
+
+    async def _renew(self) -> None:
+        """Says that this process is alive."""
+        await self.store.lease(f"instance:{self.instance}", self.instance, self._now(), _LEASE_MS)
+
+    async def _live(self) -> list[str]:
+        """The processes whose attempts are still theirs."""
+        if self.store.exclusive:
+            return [self.instance]
+        return [*await self.store.live_owners("instance:", self._now()), self.instance]
+
+    async def _note(self, event: str, **detail: str | int) -> None:
+        entry = self.journal.entry(event, detail={"instance": self.instance, **detail})
+        await self.store.commit(Record((entry,)))
+
+    def _now(self) -> int:
+        return milliseconds(self.clock.now())

@@ -1,0 +1,136 @@
+"""Reads and checks a configuration folder.
+
+    config/gateway.yaml        this node: store, bus, audit, engine, logs
+    config/partners/*.yaml     one file per partner
+    config/routes.yaml         where messages go, first fit decides
+
+`load` gives a configuration that can be run; `lint` gives all that is wrong with one. Both read the same
+way, so what `lint` accepts, `load` accepts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.contract import Adapter, Operation, Settings
+from gateway.engine.config_model import EngineSettings, GatewaySettings, PartnerSettings
+from gateway.engine.config_partners import read_partner
+from gateway.engine.config_problem import ConfigurationError, Problem
+from gateway.engine.config_read import Draft, read_gateway, read_routes
+from gateway.engine.config_rules import cross_check
+from gateway.engine.lifecycle import Policy
+from gateway.engine.routes import Route
+
+__all__ = ["Configuration", "ConfigurationError", "Partner", "Problem", "lint", "load"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """A configured partner: what `partners/*.yaml` says, its adapter, and the adapter's typed settings."""
+
+    name: str
+    title: str
+    region: str
+    enabled: bool
+    adapter: Adapter[Any]
+    settings: Settings
+    policy: Policy
+    concurrency: int
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What its adapter can do."""
+        return self.adapter.manifest.operations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything that was configured, complete and consistent; every path absolute."""
+
+    folder: Path
+    gateway: GatewaySettings
+    partners: Mapping[str, Partner]  #: by name, disabled ones included
+    routes: tuple[Route, ...]
+
+    @property
+    def enabled(self) -> tuple[Partner, ...]:
+        """The partners that take part."""
+        return tuple(partner for partner in self.partners.values() if partner.enabled)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where everything of this node is kept."""
+        return self.gateway.data_dir
+
+    @property
+    def audit_folder(self) -> Path:
+        """The audit log's folder."""
+        return self.gateway.audit.folder or self.data_dir / "audit"
+
+    @property
+    def audit_key_file(self) -> Path:
+        """The audit log's signing key."""
+        return self.gateway.audit.key_file or self.data_dir / "keys" / "audit.pem"
+
+    @property
+    def keyring_file(self) -> Path:
+        """The keys of payloads at rest."""
+        return self.gateway.keyring_file or self.data_dir / "keys" / "payload.keys"
+
+
+def load(folder: Path, environment: Mapping[str, str] | None = None) -> Configuration:
+    """The configuration in a folder.
+
+    Args:
+        folder: holds `gateway.yaml`.
+        environment: where `${env:…}` is looked up; the process's own where None.
+
+    Raises:
+        ConfigurationError: with every problem found.
+    """
+    draft = _draft(folder, environment)
+    problems = draft.problems()
+    if problems or draft.gateway is None:
+        raise ConfigurationError(problems)
+    engine = draft.gateway.engine
+    partners = {
+        partner.base.name: Partner(
+            name=partner.base.name,
+            title=partner.base.title,
+            region=partner.base.region,
+            enabled=partner.base.enabled,
+            adapter=partner.adapter,
+            settings=partner.settings,
+            policy=_policy(engine, partner.base),
+            concurrency=partner.base.delivery.concurrency or engine.in_flight,
+        )
+        for partner in draft.complete
+    }
+    routes = tuple(entry.route for entry in draft.routes)
+    return Configuration(folder=draft.folder, gateway=draft.gateway, partners=partners, routes=routes)
+
+
+def lint(folder: Path, environment: Mapping[str, str] | None = None) -> list[Problem]:
+    """Everything that is wrong with the configuration in a folder, in order of file and line."""
+    return _draft(folder, environment).problems()
+
+
+def _draft(folder: Path, environment: Mapping[str, str] | None) -> Draft:
+    draft = Draft(Path(os.path.abspath(folder)), os.environ if environment is None else environment)
+    read_gateway(draft)
+    for file in draft.partner_files():
+        read_partner(draft, file)
+    read_routes(draft)
+    cross_check(draft)
+    return draft
+
+
+def _policy(engine: EngineSettings, partner: PartnerSettings) -> Policy:
+    own = partner.delivery.model_dump(include={"attempts", "first", "factor", "max"}, exclude_none=True)
+    retry = engine.retry.model_copy(update=own)
+    resolve = partner.delivery.in_doubt or engine.in_doubt
+    return Policy(retry=retry.backoff(), resolve=resolve.backoff())

@@ -1,0 +1,137 @@
+"""Rules between files: names, routes and listeners must fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from gateway.canonical import BODIES
+from gateway.engine.config_listeners import listeners
+from gateway.engine.config_problem import Place
+from gateway.engine.config_read import Draft, PartnerDraft, RouteDraft
+from gateway.engine.config_schema import suggestion
+from gateway.engine.config_yaml import Document
+
+
+def cross_check(draft: Draft) -> None:
+    """Adds every problem that only shows when the files are seen together."""
+    _names(draft)
+    document = draft.documents["routes.yaml"]
+    for entry in draft.routes:
+        _targets(draft, document, entry)
+        _type(draft, document, entry)
+    for partner in draft.partners:
+        if partner.base.enabled and partner.adapter is not None:
+            _inbound(draft, document, partner)
+    listeners(draft)
+
+
+def _names(draft: Draft) -> None:
+    seen: dict[str, str] = {}
+    for partner in draft.partners:
+        _once(partner.document, ("name",), partner.base.name, seen)
+    seen = {}
+    for entry in draft.routes:
+        _once(draft.documents["routes.yaml"], (entry.index, "name"), entry.base.name, seen)
+
+
+def _once(document: Document, place: Place, name: str, seen: dict[str, str]) -> None:
+    here = f"{document.file}:{document.line(place)}"
+    first = seen.setdefault(name, here)
+    if first != here:
+        zh, en = f"名称 {name} 已用于 {first}", f"the name {name!r} is taken by {first}"
+        document.add(place, "唯一的名称 / a name of its own", zh, en)
+
+
+def _targets(draft: Draft, document: Document, entry: RouteDraft) -> None:
+    partners = {p.base.name: p for p in draft.partners}
+    expected = "、".join(sorted(name for name, p in partners.items() if p.base.enabled)) or "无 / none"
+    for index, name in enumerate(entry.base.to):
+        place = (entry.index, "to", index)
+        if name not in partners:
+            if draft.unreadable_partners:
+                continue
+            near = suggestion(name, partners)
+            zh = f"没有名为 {name} 的伙伴" + (f"，是否指 {near}？" if near else "")
+            en = f"no partner {name!r}" + (f", did you mean {near!r}?" if near else "")
+            document.add(place, expected, zh, en)
+        elif not partners[name].base.enabled:
+            document.add(place, expected, f"伙伴 {name} 已停用", f"partner {name!r} is disabled")
+
+
+def _type(draft: Draft, document: Document, entry: RouteDraft) -> None:
+    """A route must be able to deliver something, to each of its targets."""
+    taken = [t for t in BODIES if fnmatchcase(t, entry.route.message_type)]
+    place = (entry.index, "when", "type")
+    if not taken:
+        near = suggestion(entry.route.message_type, BODIES)
+        zh = f"没有符合 {entry.route.message_type} 的报文类型" + (f"，是否指 {near}？" if near else "")
+        en = f"no message type fits {entry.route.message_type!r}" + (
+            f", did you mean {near!r}?" if near else ""
+        )
+        document.add(place, "、".join(BODIES), zh, en)
+        return
+    for target in _known_targets(draft, entry):
+        able = _deliverable(target)
+        if able.isdisjoint(taken):
+            zh = f"伙伴 {target.base.name}（适配器 {target.base.adapter}）不能投递此类报文"
+            en = f"partner {target.base.name!r} (adapter {target.base.adapter}) delivers no such messages"
+            document.add(place, "、".join(sorted(able)) or "无 / none", zh, en)
+
+
+def _known_targets(draft: Draft, entry: RouteDraft) -> Iterator[PartnerDraft]:
+    for partner in draft.partners:
+        if partner.base.name in entry.base.to and partner.base.enabled and partner.adapter is not None:
+            yield partner
+
+
+def _deliverable(partner: PartnerDraft) -> set[str]:
+    """The message types its adapter can take to the partner."""
+    operations = partner.adapter.manifest.operations if partner.adapter else ()
+    return {o.request for o in operations if o.direction == "out"}
+
+
+def _inbound(draft: Draft, routes: Document, partner: PartnerDraft) -> None:
+    """Whatever the partner can send must have somewhere to go."""
+    assert partner.adapter is not None
+    # By convention an adapter that lets a partner call only some operations lists them in `operations`.
+    allowed = getattr(partner.settings, "operations", None)
+    for operation in partner.adapter.manifest.operations:
+        if operation.direction == "in" and (allowed is None or operation.name in allowed):
+            _route_of(draft, routes, partner, operation.request)
+
+
+def _route_of(draft: Draft, routes: Document, partner: PartnerDraft, message_type: str) -> None:
+    """Follows one type from one partner; several routes may take it where they depend on the region."""
+    fitting = [entry for entry in draft.routes if _fits(entry, partner, message_type)]
+    for entry in fitting:
+        _undeliverable(draft, routes, entry, message_type)
+        if entry.base.when.region == "*":
+            break
+    every_route_read = isinstance(routes.value, list) and len(draft.routes) == len(routes.value)
+    if not fitting and every_route_read:
+        partner.document.add(
+            ("adapter",),
+            f"routes.yaml: type: {message_type}",
+            f"伙伴 {partner.base.name} 可发送 {message_type}，但没有路由接收",
+            f"partner {partner.base.name!r} can send {message_type}, which no route takes",
+        )
+
+
+def _fits(entry: RouteDraft, partner: PartnerDraft, message_type: str) -> bool:
+    route = entry.route
+    return fnmatchcase(message_type, route.message_type) and fnmatchcase(partner.base.name, route.source)
+
+
+def _undeliverable(draft: Draft, routes: Document, entry: RouteDraft, message_type: str) -> None:
+    """A wide glob may catch a type that one of its targets cannot take."""
+    for target in _known_targets(draft, entry):
+        able = _deliverable(target)
+        reported = able.isdisjoint(t for t in BODIES if fnmatchcase(t, entry.route.message_type))
+        if message_type not in able and not reported:
+            routes.add(
+                (entry.index, "to", entry.base.to.index(target.base.name)),
+                "、".join(sorted(able)) or "无 / none",
+                f"此路由会收到 {message_type}，而伙伴 {target.base.name} 不能投递它",
+                f"this route takes {message_type}, which partner {target.base.name!r} cannot deliver",
+            )

@@ -1,0 +1,143 @@
+"""The life of a delivery, as a pure state machine: what is known decides what happens next.
+
+                                ┌────────────────── replay by a person ──────────────────┐
+                                ▼                                                        │
+    accept ──► pending ──begin──► sending ──Accepted──► ACCEPTED                         │
+                  ▲                 │ ├─────Rejected──► REJECTED                         │
+                  │                 │ ├─────RetryLater─► waiting ──no attempts left──► dead
+                  └───── due ───────┼─┼──────────────────┘   └─reply no longer wanted─► REJECTED
+                                    │ └─────Unknown─────► in-doubt (or waiting, where sending twice is harmless)
+                                    │
+    in-doubt ──query: Accepted──► ACCEPTED          in-doubt ──reverse: Reversed──► REVERSED  (somebody waits:
+    in-doubt ──query: Rejected──► REJECTED                                           the sender decides anew)
+    in-doubt ──query: Absent────► waiting                              └──────────► waiting   (one-way: sent
+             (only `on_unknown: query`;                                              anew under a new reference)
+              `reverse` reverses first)
+    in-doubt ──neither, tries used up──► in-doubt without a next time: a person decides
+
+Final states are in capitals. `sending` is entered, durably, *before* the partner is contacted; a process that
+dies there leaves an unknown outcome, and is treated as one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.contract import (
+    Absent,
+    Accepted,
+    Operation,
+    Outcome,
+    QueryOutcome,
+    Rejected,
+    RetryLater,
+    Reversed,
+    ReverseOutcome,
+)
+
+PENDING, SENDING, WAITING, IN_DOUBT = "pending", "sending", "waiting", "in-doubt"
+ACCEPTED, REJECTED, REVERSED, DEAD = "accepted", "rejected", "reversed", "dead"
+FINAL = frozenset({ACCEPTED, REJECTED, REVERSED})
+OPEN = frozenset({PENDING, SENDING, WAITING, IN_DOUBT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Exponential waiting: `first · factor^n`, at most `longest`, shortened by up to `jitter` of itself."""
+
+    first: float = 1.0
+    factor: float = 2.0
+    longest: float = 300.0
+    jitter: float = 0.2
+    limit: int = 12  #: tries before a person is asked
+
+    def delay(self, tries: int, chance: float) -> float:
+        """Seconds to wait after `tries` failures; `chance` is uniform in [0, 1)."""
+        raw: float = min(self.longest, self.first * self.factor ** min(max(tries - 1, 0), 60))
+        return raw * (1 - self.jitter * chance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How patient the engine is with one partner."""
+
+    retry: Backoff = Backoff()
+    resolve: Backoff = Backoff(first=0.2, longest=60.0, limit=20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is known of a delivery at the moment of a decision."""
+
+    operation: Operation
+    style: str
+    attempts: int  #: made so far, this one included
+    resolutions: int  #: queries and reversals tried so far, this one included
+    expired: bool  #: somebody waited for the reply, and no longer does
+    chance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What happens next."""
+
+    after: str
+    delay: float | None = None  #: seconds until it is taken up again; None: not by itself
+    reason: str | None = None
+    renew: bool = False  #: the next attempt is a new exchange with a new reference
+    refusal: Literal["rejected", "reversed", "not-delivered"] | None = None  #: what the sender is told
+
+
+def after_attempt(outcome: Outcome, standing: Standing, policy: Policy) -> Step:
+    """What follows an attempt."""
+    if isinstance(outcome, Accepted):
+        return Step(after=ACCEPTED)
+    if isinstance(outcome, Rejected):
+        return Step(after=REJECTED, reason=f"refused with code {outcome.code}", refusal="rejected")
+    if isinstance(outcome, RetryLater):
+        return _again(outcome.reason, standing, policy, outcome.after)
+    on_unknown = standing.operation.on_unknown
+    if on_unknown == "resend":
+        return _again(outcome.reason, standing, policy, None)
+    return Step(after=IN_DOUBT, delay=None if on_unknown == "manual" else 0.0, reason=outcome.reason)
+
+
+def _again(reason: str, standing: Standing, policy: Policy, after: float | None) -> Step:
+    """Nothing took effect (or twice is as good as once): try later, unless nobody wants it any more."""
+    if standing.expired:
+        return Step(after=REJECTED, reason=f"{reason}; no longer waited for", refusal="not-delivered")
+    if standing.attempts >= policy.retry.limit:
+        return Step(after=DEAD, reason=f"{reason}; {standing.attempts} attempts")
+    delay = policy.retry.delay(standing.attempts, standing.chance)
+    return Step(after=WAITING, delay=max(delay, after or 0.0), reason=reason)
+
+
+def after_query(outcome: QueryOutcome, standing: Standing, policy: Policy) -> Step | None:
+    """What follows a query; None: reverse now."""
+    if isinstance(outcome, Accepted):
+        return Step(after=ACCEPTED, reason="found by query")
+    if isinstance(outcome, Rejected):
+        return Step(after=REJECTED, reason=f"query says refused, code {outcome.code}", refusal="rejected")
+    may_reverse = standing.operation.on_unknown == "reverse"
+    if isinstance(outcome, Absent):
+        return None if may_reverse else _again("the partner has not seen it", standing, policy, None)
+    return None if may_reverse else _still_unknown(outcome.reason, standing, policy)
+
+
+def after_reverse(outcome: ReverseOutcome, standing: Standing, policy: Policy) -> Step:
+    """What follows a reversal."""
+    if isinstance(outcome, Reversed):
+        if standing.style == "one-way":
+            return Step(after=WAITING, delay=0.0, reason="reversed; sent anew", renew=True)
+        return Step(after=REVERSED, reason="reversed: it has no effect", refusal="reversed")
+    if isinstance(outcome, Rejected):
+        return Step(after=IN_DOUBT, reason=f"reversal refused with code {outcome.code}: a person must decide")
+    return _still_unknown(outcome.reason, standing, policy)
+
+
+def _still_unknown(reason: str, standing: Standing, policy: Policy) -> Step:
+    if standing.resolutions >= policy.resolve.limit:
+        return Step(after=IN_DOUBT, reason=f"{reason}; {standing.resolutions} tries: a person must decide")
+    delay = policy.resolve.delay(standing.resolutions, standing.chance)
+    return Step(after=IN_DOUBT, delay=delay, reason=reason)

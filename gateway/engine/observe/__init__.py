@@ -1,0 +1,1 @@
+"""What those who run the gateway see of it: logs, metrics, health."""

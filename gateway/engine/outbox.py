@@ -1,0 +1,48 @@
+"""Hands what is owed to the bus. The store is the truth: whatever the bus loses is published again.
+
+A failed publish is no error of anybody's: the delivery stays `pending` in the store, and the keeper
+(`keeper.py`) publishes it again when the bus is back.
+"""
+
+from __future__ import annotations
+
+from twisted.python.failure import Failure
+
+from gateway.bus.contract import Bus
+from gateway.contract import Log
+from gateway.store.api import DeliveryRow
+
+
+def binding_of(partner: str) -> str:
+    """What the partner's queue is bound with: routing keys are `<type>.<region>.<partner>`."""
+    return f"#.{partner}"
+
+
+def routing_key(message_type: str, region: str, partner: str) -> str:
+    """Type and region first, so that outside consumers can bind what they need; the partner last."""
+    return f"{message_type}.{region}.{partner}"
+
+
+class Outbox:
+    """Publishes deliveries, and knows how many of its publishes the bus did not take."""
+
+    def __init__(self, bus: Bus, log: Log) -> None:
+        self._bus = bus
+        self._log = log
+        self.failed = 0  #: publishes refused since the keeper last looked
+
+    def publish(self, delivery: DeliveryRow, sealed_body: bytes) -> None:
+        """Publishes one delivery; the sealed message travels with it."""
+        headers = {"message": delivery.message_id, "attempt": str(delivery.attempts)}
+        try:
+            confirmed = self._bus.publish(delivery.routing_key, delivery.id, sealed_body, headers)
+        except Exception as error:  # a back end may refuse at once
+            self._note(Failure(error), delivery)
+            return
+        confirmed.addErrback(self._note, delivery)
+
+    def _note(self, failure: Failure, delivery: DeliveryRow) -> None:
+        self.failed += 1
+        self._log.warning(
+            "publish.failed", delivery=delivery.id, partner=delivery.partner, error=failure.type.__name__
+        )

@@ -1,0 +1,65 @@
+"""The gateway as a process: reactor, signals, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from pathlib import Path
+from typing import Any
+
+
+def install_reactor() -> Any:
+    """Twisted on an asyncio loop of uvloop; before anything imports a reactor."""
+    import uvloop  # noqa: PLC0415 - a reactor must be chosen before it is imported
+    from twisted.internet import asyncioreactor  # noqa: PLC0415
+
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    asyncioreactor.install(loop)
+    from twisted.internet import reactor  # noqa: PLC0415
+
+    return reactor
+
+
+def run(folder: Path) -> int:
+    """Runs the gateway until SIGTERM or SIGINT; returns the exit code.
+
+    Raises:
+        gateway.engine.config.ConfigurationError: with every problem of the configuration.
+    """
+    reactor = install_reactor()
+    from twisted.internet.defer import Deferred  # noqa: PLC0415
+    from twisted.python.failure import Failure  # noqa: PLC0415
+
+    from gateway.engine import config  # noqa: PLC0415
+    from gateway.engine.assembly import Gateway  # noqa: PLC0415
+    from gateway.engine.observe import logs  # noqa: PLC0415
+
+    configuration = config.load(folder)
+    log = logs.configure(configuration.gateway.logs, later=reactor.callLater)
+    gateway = Gateway(configuration, reactor)
+    code = 0
+
+    def failed(failure: Failure) -> None:
+        nonlocal code
+        code = 3
+        gateway.log.error("gateway.failed", error=failure.type.__name__, reason=failure.getErrorMessage())
+        failure.printTraceback()
+        reactor.stop()
+
+    def begin() -> None:
+        Deferred.fromCoroutine(gateway.start()).addCallbacks(started, failed)
+
+    def started(_: object) -> None:
+        # What was built until here lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        reactor.addSystemEventTrigger(
+            "before", "shutdown", lambda: Deferred.fromCoroutine(gateway.stop()).addErrback(failed)
+        )
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    log.stop()
+    return code

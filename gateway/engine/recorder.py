@@ -1,0 +1,210 @@
+"""Commits what became of a delivery, and tells those who wait. What is known is never lost to a busy store."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from gateway.canonical import Body, Message, type_of
+from gateway.canonical.refusal import RequestRefused
+from gateway.contract import (
+    Absent,
+    Accepted,
+    Clock,
+    Log,
+    Prepared,
+    Rejected,
+    RetryLater,
+    Reversed,
+    Unavailable,
+    Unknown,
+)
+from gateway.engine.accept import milliseconds
+from gateway.engine.journal import Journal
+from gateway.engine.lifecycle import ACCEPTED, FINAL, Step
+from gateway.engine.observer import Observer
+from gateway.engine.outbox import Outbox
+from gateway.engine.replies import Replies
+from gateway.engine.vault import Sealed, Vault
+from gateway.store.api import Advance, AuditRow, DeliveryRow, MessageRow, Store
+
+AnyOutcome = Accepted | Rejected | RetryLater | Unknown | Absent | Reversed
+
+#: What the sender is told where the other side did not give words of its own.
+_WORDS = {
+    "rejected": "对方拒绝 / refused by the receiver",
+    "reversed": "结果不明，已冲正，未生效；请以新的报文标识重新提交 / the outcome was unknown and has been reversed: send it again under a new message id",
+    "not-delivered": "未能在期限内送达，未生效；请以新的报文标识重新提交 / not delivered in time, without effect: send it again under a new message id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A delivery under way, with the message it carries."""
+
+    delivery: DeliveryRow
+    message: Message
+    prepared: Prepared
+
+
+class Recorder:
+    """Writes the ends of attempts and resolutions."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        journal: Journal,
+        outbox: Outbox,
+        replies: Replies,
+        observer: Observer,
+        ids: Callable[[], str],
+        clock: Clock,
+        reactor: Any,
+    ) -> None:
+        self.store = store
+        self.vault = vault
+        self.journal = journal
+        self.outbox = outbox
+        self.observer = observer
+        self.clock = clock
+        self.chance = random.random
+        self._replies = replies
+        self._ids = ids
+        self._reactor = reactor
+
+    def sleep(self, seconds: float) -> Deferred[None]:
+        """Fires after `seconds`."""
+        done: Deferred[None] = Deferred(lambda _: call.cancel())
+        call = self._reactor.callLater(seconds, done.callback, None)
+        return done
+
+    async def persist(self, unit: Advance, log: Log) -> bool:
+        """Commits, however long the store is away: the outside world has already changed.
+
+        If the process ends first, the delivery is found `sending` and treated as unknown.
+        """
+        pause = 0.05
+        while True:
+            try:
+                return bool(await self.store.commit(unit))
+            except Unavailable as error:
+                log.error("store.unavailable", delivery=unit.delivery_id, error=error.en)
+                await self.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    async def end(
+        self, work: Work, before: str, outcome: AnyOutcome, step: Step, log: Log, *, resolutions: int = 0
+    ) -> bool:
+        """Commits the step that follows an outcome; False where the delivery was no longer in `before`."""
+        delivery = work.delivery
+        reply = self._reply(work, outcome, step)
+        raw = self.vault.seal(getattr(outcome, "raw", b""), reply.id if reply else delivery.id, "raw")
+        sealed_reply = None if reply is None else self._row(reply, raw)
+        now = self.clock.now()
+        at = milliseconds(now)
+        unit = Advance(
+            delivery_id=delivery.id,
+            before=before,
+            after=step.after,
+            at=at,
+            resolutions=resolutions,
+            next_at=None if step.delay is None else at + int(step.delay * 1000),
+            reason=step.reason,
+            prepared=b"" if step.renew else None,
+            reply=sealed_reply,
+            audit=(self._audit(work, outcome, step, sealed_reply, raw),),
+        )
+        if not await self.persist(unit, log):
+            log.warning("delivery.moved", delivery=delivery.id, expected=before)
+            return False
+        log.info(
+            f"delivery.{step.after}", delivery=delivery.id, message=delivery.message_id, reason=step.reason
+        )
+        if reply is not None:
+            self._replies.settle(delivery.message_id, reply)
+        if step.after in FINAL and delivery.ordering_key is not None:
+            await self._release_next(delivery.partner, delivery.ordering_key)
+        return True
+
+    async def _release_next(self, partner: str, ordering_key: str) -> None:
+        following = await self.store.next_in_order(partner, ordering_key)
+        if following is not None:
+            delivery, row = following
+            self.outbox.publish(delivery, row.body)
+
+    def _reply(self, work: Work, outcome: AnyOutcome, step: Step) -> Message | None:
+        if step.after == ACCEPTED and isinstance(outcome, Accepted):
+            return None if outcome.reply is None else self._message(work, outcome.reply, outcome.mapping)
+        if step.refusal is None:
+            return None
+        refused = isinstance(outcome, Rejected) and step.refusal == "rejected"
+        body = RequestRefused(
+            code=step.refusal,
+            reason=outcome.reason if refused else _WORDS[step.refusal],
+            field=outcome.field if isinstance(outcome, Rejected) else None,
+            raw_code=outcome.code if isinstance(outcome, Rejected) else None,
+            raw_text=outcome.reason if isinstance(outcome, Rejected) else None,
+        )
+        return self._message(work, body, None)
+
+    def _message(self, work: Work, body: Body, mapping: str | None) -> Message:
+        request = work.message
+        return Message(
+            id=self._ids(),
+            source=f"/partners/{work.delivery.partner}",
+            type=type_of(body),
+            time=self.clock.now(),
+            subject=request.subject,
+            partner=work.delivery.partner,
+            correlation_id=request.correlation_id,
+            causation_id=request.id,
+            region=request.region,
+            mapping=mapping,
+            data=body,
+        )
+
+    def _row(self, reply: Message, raw: Sealed) -> MessageRow:
+        return MessageRow(
+            id=reply.id,
+            type=reply.type,
+            direction="reply",
+            partner=reply.partner,
+            partner_message_id=None,
+            idempotency=b"",
+            correlation_id=reply.correlation_id,
+            causation_id=reply.causation_id,
+            region=reply.region,
+            subject=reply.subject,
+            mapping=reply.mapping,
+            created=milliseconds(reply.time),
+            deadline=None,
+            body=self.vault.seal_message(reply).blob,
+            raw=raw.blob,
+        )
+
+    def _audit(
+        self, work: Work, outcome: AnyOutcome, step: Step, reply: MessageRow | None, raw: Sealed
+    ) -> AuditRow:
+        detail: dict[str, str | int] = {
+            "outcome": type(outcome).__name__.lower(),
+            "attempts": work.delivery.attempts,
+            "reference": work.prepared.reference,
+        }
+        if step.reason:
+            detail["reason"] = step.reason
+        if reply is not None:
+            detail["reply"] = reply.id
+        return self.journal.entry(
+            f"delivery.{step.after}",
+            message=work.delivery.message_id,
+            delivery=work.delivery.id,
+            partner=work.delivery.partner,
+            message_type=work.message.type,
+            digest=raw.digest if getattr(outcome, "raw", b"") else None,
+            detail=detail,
+        )

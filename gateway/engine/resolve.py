@@ -1,0 +1,91 @@
+"""Settling unknown outcomes: ask the partner, then reverse; what neither settles waits for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.canonical import Message
+from gateway.contract import Log, Operation, PartnerDown, QueryOutcome, Resolver, ReverseOutcome, Unknown
+from gateway.engine.lifecycle import IN_DOUBT, Policy, Standing, Step, after_query, after_reverse
+from gateway.engine.recorder import AnyOutcome, Recorder, Work
+from gateway.store.api import DeliveryRow
+
+
+@dataclass(frozen=True, slots=True)
+class Resolving:
+    """One partner as unknown outcomes are settled with it."""
+
+    partner: str
+    resolver: Resolver | None
+    operations: dict[str, Operation]
+    policy: Policy
+
+
+class Mediator:
+    """Settles the unknown outcomes of one partner, one step at a time."""
+
+    def __init__(self, with_: Resolving, recorder: Recorder, log: Log) -> None:
+        self._with = with_
+        self._recorder = recorder
+        self._log = log
+
+    async def resolve(self, delivery: DeliveryRow) -> None:
+        """One try for one delivery that is in doubt."""
+        row = await self._recorder.store.message(delivery.message_id)
+        if row is None or not delivery.prepared:
+            self._log.error("resolve.impossible", delivery=delivery.id)
+            return
+        message = self._recorder.vault.open_message(row.body, row.id)
+        prepared = self._recorder.vault.open_prepared(delivery.prepared, delivery.id)
+        tries = delivery.resolutions + 1
+        began = self._recorder.clock.monotonic()
+        outcome, step = await self._try(Work(delivery, message, prepared), tries)
+        await self._recorder.end(
+            Work(delivery, message, prepared), IN_DOUBT, outcome, step, self._log, resolutions=tries
+        )
+        self._recorder.observer.ended(
+            self._with.partner, step.after, self._recorder.clock.monotonic() - began
+        )
+
+    async def _try(self, work: Work, tries: int) -> tuple[AnyOutcome, Step]:
+        if self._with.resolver is None:
+            nobody = "this adapter can neither query nor reverse: a person must decide"
+            return Unknown(reason=nobody), Step(after=IN_DOUBT, reason=nobody)
+        standing = self._standing(work, tries)
+        found = await self._query(self._with.resolver, work)
+        step = after_query(found, standing, self._with.policy)
+        if step is not None:
+            return found, step
+        undone = await self._reverse(self._with.resolver, work)
+        return undone, after_reverse(undone, standing, self._with.policy)
+
+    async def _query(self, resolver: Resolver, work: Work) -> QueryOutcome:
+        try:
+            return await resolver.query(work.message, work.prepared)
+        except PartnerDown as down:
+            return Unknown(reason=down.en)
+        except Exception as error:
+            self._log.error("query.broken", delivery=work.delivery.id, error=type(error).__name__)
+            return Unknown(reason=f"query failed: {type(error).__name__}")
+
+    async def _reverse(self, resolver: Resolver, work: Work) -> ReverseOutcome:
+        try:
+            return await resolver.reverse(work.message, work.prepared)
+        except PartnerDown as down:
+            return Unknown(reason=down.en)
+        except Exception as error:
+            self._log.error("reverse.broken", delivery=work.delivery.id, error=type(error).__name__)
+            return Unknown(reason=f"reversal failed: {type(error).__name__}")
+
+    def _standing(self, work: Work, tries: int) -> Standing:
+        return Standing(
+            operation=self._with.operations[work.delivery.operation],
+            style=work.delivery.style,
+            attempts=work.delivery.attempts,
+            resolutions=tries,
+            expired=self._expired(work.message),
+            chance=self._recorder.chance(),
+        )
+
+    def _expired(self, message: Message) -> bool:
+        return message.deadline is not None and self._recorder.clock.now() >= message.deadline

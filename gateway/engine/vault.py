@@ -1,0 +1,62 @@
+"""Turns canonical messages into sealed rows and back; every payload at rest and on the bus is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.audit.entry import salted_digest
+from gateway.canonical import Message
+from gateway.canonical.envelope import decode, encode
+from gateway.contract import Prepared
+from gateway.store.keyring import KeyRing, about
+
+_SALT_BYTES = 16
+_prepared = msgspec.msgpack.Decoder(Prepared)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A payload at rest, and the salted digest under which the audit log knows it."""
+
+    blob: bytes
+    digest: str
+
+
+class Vault:
+    """Seals with the current key, opens with any key of the ring."""
+
+    def __init__(self, keyring: KeyRing, random: Callable[[int], bytes]) -> None:
+        self._keyring = keyring
+        self._random = random
+
+    def seal(self, payload: bytes, owner: str, part: str) -> Sealed:
+        """Seals one part (`body`, `raw`, …) of the message or delivery `owner`; it opens nowhere else."""
+        salt = self._random(_SALT_BYTES)
+        return Sealed(self._keyring.seal(payload, about(owner, part), salt), salted_digest(salt, payload))
+
+    def open(self, blob: bytes, owner: str, part: str) -> bytes:
+        """The inverse of `seal`.
+
+        Raises:
+            gateway.contract.ConfigError: the key is missing from the ring, or the bytes were changed.
+        """
+        return self._keyring.open(blob, about(owner, part))
+
+    def seal_message(self, message: Message) -> Sealed:
+        """The whole message, as it is stored and as it travels on the bus."""
+        return self.seal(encode(message), message.id, "body")
+
+    def open_message(self, blob: bytes, message_id: str) -> Message:
+        """The message of a row or of a bus delivery."""
+        return decode(self.open(blob, message_id, "body"))
+
+    def seal_prepared(self, prepared: Prepared, delivery_id: str) -> Sealed:
+        """What will be sent to the partner."""
+        return self.seal(msgspec.msgpack.encode(prepared), delivery_id, "prepared")
+
+    def open_prepared(self, blob: bytes, delivery_id: str) -> Prepared:
+        """What was (or was about to be) sent."""
+        return _prepared.decode(self.open(blob, delivery_id, "prepared"))

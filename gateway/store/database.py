@@ -1,0 +1,109 @@
+"""What a back end brings: how to open it, to write and to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from gateway.contract import ConfigError
+from gateway.store.filelock import FileLock
+from gateway.store.migrations import migrate, require_current
+from gateway.store.schema import MIGRATIONS, SQLITE_TYPES, Migration
+from gateway.store.session import Session, WriteSession
+from gateway.store.settings import StoreSettings
+from gateway.store.sqlite import SqliteSession, explain
+
+
+class Database(Protocol):
+    """One kind of database at one address. The openings are called in the thread that will use the session."""
+
+    exclusive: bool
+    unsequenced: str  #: SQL: committed audit entries without a position, in order
+
+    def explain(self, error: Exception) -> Exception:
+        """The error as the store's callers know it, free of values."""
+        ...
+
+    def open_writer(self) -> WriteSession:
+        """Takes the lock where there is one, and migrates."""
+        ...
+
+    def open_reader(self) -> Session: ...
+
+    def open_guest(self) -> Session:
+        """For the command line: refuses a database that would have to be migrated."""
+        ...
+
+    def release(self) -> None: ...
+
+
+class SqliteDatabase:
+    """A file, owned by one gateway process at a time."""
+
+    exclusive = True
+    # Only one thread writes: rows become visible in the order of `n`, and are sequenced in that order.
+    unsequenced = """SELECT n, id, entry FROM audit
+        WHERE n > coalesce((SELECT n FROM audit_index ORDER BY position DESC LIMIT 1), 0) ORDER BY n LIMIT ?"""
+
+    def __init__(self, settings: StoreSettings, steps: Sequence[Migration] = MIGRATIONS) -> None:
+        assert settings.sqlite_path is not None
+        self._path = Path(settings.sqlite_path)
+        self._busy_timeout = settings.busy_timeout
+        self._steps = steps
+        self._lock = FileLock(self._path.with_name(self._path.name + ".lock"))
+
+    def open_writer(self) -> WriteSession:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.take()
+            return self._migrated()
+        except OSError as error:
+            raise self._unusable(type(error).__name__) from None
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def explain(self, error: Exception) -> Exception:
+        return explain(error)
+
+    def _migrated(self) -> SqliteSession:
+        session = SqliteSession(str(self._path), self._busy_timeout)
+        try:
+            session.begin()
+            migrate(session, "sqlite", SQLITE_TYPES, self._steps)
+            session.commit()
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def open_reader(self) -> Session:
+        return SqliteSession(str(self._path), self._busy_timeout, read_only=True)
+
+    def open_guest(self) -> Session:
+        if not self._path.exists():
+            raise self._unusable("missing")
+        session = SqliteSession(str(self._path), self._busy_timeout, read_only=True)
+        require_current(session, self._steps)
+        return session
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def _unusable(self, cause: str) -> ConfigError:
+        return ConfigError(
+            f"无法使用数据库文件 {self._path}（{cause}）：请检查路径与权限",
+            f"the database file {self._path} cannot be used ({cause}): check the path and its permissions",
+            path="store.url",
+        )
+
+
+def database_for(settings: StoreSettings) -> Database:
+    """The back end that the URL asks for."""
+    if settings.sqlite_path is not None:
+        return SqliteDatabase(settings)
+    # PostgreSQL's driver is an optional part of the installation.
+    from gateway.store.postgresql_database import PostgresqlDatabase  # noqa: PLC0415
+
+    return PostgresqlDatabase(settings)

@@ -1,0 +1,153 @@
+"""The store as the engine sees it: a writer, some readers, and the audit source on one database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, overload
+
+from twisted.internet.defer import Deferred
+
+from gateway.store import changes, reads
+from gateway.store.api import (
+    Accept,
+    Advance,
+    DeliveryRow,
+    Existing,
+    Filter,
+    Found,
+    MessageRow,
+    Record,
+)
+from gateway.store.audit import AuditSource
+from gateway.store.database import Database
+from gateway.store.readers import Readers
+from gateway.store.session import Remember, Work, WriteSession
+from gateway.store.settings import StoreSettings
+from gateway.store.writer import Threads, Writer
+
+T = TypeVar("T")
+#: Expired tokens are deleted this often, not with every new one.
+FORGET_MS = 60_000
+
+
+class SqlStore:
+    """Implements `gateway.store.api.Store`."""
+
+    def __init__(self, database: Database, settings: StoreSettings, reactor: Threads) -> None:
+        self._readers = Readers(database.open_reader, database.explain, reactor, settings.pool_size)
+        self.exclusive = database.exclusive
+        self._database = database
+        self._reactor = reactor
+        self._writer = Writer(database.open_writer, reactor, settings.group_window, settings.group_limit)
+        self._sources: list[AuditSource] = []
+        self._forget_at = 0
+
+    def start(self) -> Deferred[None]:
+        return self._in_thread(self._start)
+
+    def stop(self) -> Deferred[None]:
+        return self._in_thread(self._stop)
+
+    def _start(self) -> None:
+        self._writer.start()
+        self._readers.start()
+
+    def _stop(self) -> None:
+        self._writer.stop()
+        self._readers.stop()
+        for source in self._sources:
+            source.close()
+        self._database.release()
+
+    def _in_thread(self, work: Callable[[], None]) -> Deferred[None]:
+        """A thread of its own: the reactor's pool may be busy, or already stopped when the store stops."""
+        done: Deferred[None] = Deferred()
+
+        def run() -> None:
+            try:
+                work()
+            except Exception as error:
+                self._reactor.callFromThread(done.errback, self._database.explain(error))
+            else:
+                self._reactor.callFromThread(done.callback, None)
+
+        threading.Thread(target=run, name="store-lifecycle", daemon=True).start()
+        return done
+
+    @overload
+    def commit(self, unit: Accept) -> Deferred[Existing | None]: ...
+
+    @overload
+    def commit(self, unit: Advance) -> Deferred[bool]: ...
+
+    @overload
+    def commit(self, unit: Record) -> Deferred[None]: ...
+
+    def commit(self, unit: Accept | Advance | Record) -> Deferred[Any]:
+        return self._writer.commit(unit)
+
+    def work(self, do: Callable[[WriteSession], T]) -> Deferred[T]:
+        """Runs a rare change in the writer's transaction."""
+        return self._writer.commit(Work(do))
+
+    def reserve(self, series: str, count: int) -> Deferred[int]:
+        return self.work(lambda session: changes.reserve(session, series, count))
+
+    def lease(self, name: str, owner: str, now: int, ttl_ms: int) -> Deferred[bool]:
+        return self.work(lambda session: changes.lease(session, name, owner, now, ttl_ms))
+
+    def release(self, name: str, owner: str) -> Deferred[None]:
+        return self.work(lambda session: changes.release(session, name, owner))
+
+    def remember(self, scope: str, token: str, expires: int, now: int) -> Deferred[bool]:
+        if now >= self._forget_at:
+            self._forget_at = now + FORGET_MS
+            forgotten = self.work(lambda session: changes.forget_tokens(session, now))
+            forgotten.addErrback(lambda _: None)  # the next minute will do
+        return self._writer.commit(Remember(scope, token, expires, now))
+
+    def erase(self, message_id: str) -> Deferred[bool]:
+        return self.work(lambda session: changes.erase(session, message_id))
+
+    def audit_source(self) -> AuditSource:
+        source = AuditSource(self._database, self._writer)
+        self._sources.append(source)
+        return source
+
+    def message(self, message_id: str) -> Deferred[MessageRow | None]:
+        return self._readers.ask(lambda session: reads.message(session, message_id))
+
+    def by_partner_id(self, partner: str, partner_message_id: str) -> Deferred[Found | None]:
+        return self._readers.ask(lambda session: reads.by_partner_id(session, partner, partner_message_id))
+
+    def delivery(self, delivery_id: str) -> Deferred[DeliveryRow | None]:
+        return self._readers.ask(lambda session: reads.delivery(session, delivery_id))
+
+    def deliveries_of(self, message_id: str) -> Deferred[list[DeliveryRow]]:
+        return self._readers.ask(lambda session: reads.deliveries_of(session, message_id))
+
+    def find(self, what: Filter) -> Deferred[list[Found]]:
+        return self._readers.ask(lambda session: reads.find(session, what))
+
+    def due(self, state: str, now: int, limit: int) -> Deferred[list[DeliveryRow]]:
+        return self._readers.ask(lambda session: reads.due(session, state, now, limit))
+
+    def owed(
+        self, updated_before: int, limit: int, after: str = ""
+    ) -> Deferred[list[tuple[DeliveryRow, MessageRow]]]:
+        return self._readers.ask(lambda session: reads.owed(session, updated_before, limit, after))
+
+    def next_in_order(
+        self, partner: str, ordering_key: str
+    ) -> Deferred[tuple[DeliveryRow, MessageRow] | None]:
+        return self._readers.ask(lambda session: reads.next_in_order(session, partner, ordering_key))
+
+    def abandoned(self, live_owners: Sequence[str], limit: int) -> Deferred[list[DeliveryRow]]:
+        return self._readers.ask(lambda session: reads.abandoned(session, live_owners, limit))
+
+    def counts(self) -> Deferred[dict[tuple[str, str], int]]:
+        return self._readers.ask(reads.counts)
+
+    def live_owners(self, prefix: str, now: int) -> Deferred[list[str]]:
+        return self._readers.ask(lambda session: reads.live_owners(session, prefix, now))

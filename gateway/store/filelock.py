@@ -1,0 +1,47 @@
+"""Keeps a second gateway process away from an SQLite database."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from gateway.contract import ConfigError
+
+
+class FileLock:
+    """An advisory lock on a file beside the database. The system drops it when the process ends in any way."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def take(self) -> None:
+        """
+        Raises:
+            ConfigError: another process holds it; its number is named.
+        """
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(file, 20).decode("ascii", "replace").strip() or "?"
+            os.close(file)
+            raise self._taken(holder) from None
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+        self._file = file
+
+    def _taken(self, holder: str) -> ConfigError:
+        return ConfigError(
+            f"数据库 {self._path.with_suffix('')} 正被另一个网关进程（pid {holder}）使用：请先停止它，或改用 PostgreSQL",
+            f"the database {self._path.with_suffix('')} is in use by another gateway process (pid {holder}): "
+            "stop that one, or use PostgreSQL",
+            path="store.url",
+        )
+
+    def release(self) -> None:
+        """The file stays: removing it could pull it away from under a process that just opened it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

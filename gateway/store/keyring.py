@@ -1,0 +1,200 @@
+"""Payloads at rest: AES-256-GCM under a ring of keys.
+
+A sealed payload:
+
+    version 1 │ key id, 4 bytes │ nonce, 12 bytes │ AES-256-GCM of (salt, 16 bytes │ payload), tag 16 bytes
+
+Everything before the nonce is authenticated along with the caller's `aad`, which says whose payload this is: a blob
+moved to another row does not open. The salt is the one of the audit log's digest of this payload; being inside, it
+is erased together with the payload, and then the digest says nothing any more.
+
+The key file is JSON, readable by its owner only:
+
+    {"current": "9f2c01aa", "keys": {"9f2c01aa": "<32 bytes, base64>", …}}
+
+Random 96-bit nonces are safe for 2³² payloads under one key; `rotate` long before.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.contract import ConfigError
+
+VERSION: Final = b"\x01"
+SALT: Final = 16
+_ID: Final = 4
+_NONCE: Final = 12
+_HEAD: Final = len(VERSION) + _ID
+_SHORTEST: Final = _HEAD + _NONCE + SALT + 16
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    current: str
+    keys: dict[str, str]
+
+
+def about(owner: str, part: str) -> bytes:
+    """The aad of one part (`body`, `raw`, `prepared`) of a message or delivery."""
+    return f"{owner}:{part}".encode()
+
+
+class KeyRing:
+    """The keys of one gateway. Safe to use from several threads."""
+
+    def __init__(self, path: Path, current: bytes, keys: dict[bytes, bytes]) -> None:
+        self._path = path
+        self._secrets = keys
+        self._ciphers = {key_id: AESGCM(secret) for key_id, secret in keys.items()}
+        self._use(current)
+
+    @classmethod
+    def load(cls, path: Path) -> KeyRing:
+        """
+        Raises:
+            ConfigError: the file is missing, readable by others, or not a key ring.
+        """
+        try:
+            others = path.stat().st_mode & 0o077
+            content = path.read_bytes()
+        except OSError as error:
+            raise _unusable(path, type(error).__name__) from None
+        if others:
+            raise _unusable(path, "mode must be 0600")
+        try:
+            file = msgspec.json.decode(content, type=_File)
+            keys = {bytes.fromhex(key_id): base64.b64decode(text) for key_id, text in file.keys.items()}
+            return cls(path, bytes.fromhex(file.current), keys)
+        except (ValueError, KeyError):
+            raise _unusable(path, "not a key ring") from None
+
+    @classmethod
+    def create(cls, path: Path) -> KeyRing:
+        """A new ring with one key; never overwrites a file."""
+        key_id, secret = os.urandom(_ID), os.urandom(32)
+        ring = cls(path, key_id, {key_id: secret})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            raise _unusable(path, "exists already")
+        ring._save()
+        return ring
+
+    @classmethod
+    def load_or_create(cls, path: Path) -> KeyRing:
+        return cls.load(path) if path.exists() else cls.create(path)
+
+    @property
+    def current(self) -> str:
+        """Id of the key that seals."""
+        return self._current.hex()
+
+    def rotate(self) -> None:
+        """Makes a new key current; the old ones go on opening. The file is saved before the key is used."""
+        key_id, secret = os.urandom(_ID), os.urandom(32)
+        self._secrets[key_id] = secret
+        self._ciphers[key_id] = AESGCM(secret)
+        self._current = key_id
+        self._save()
+        self._use(key_id)
+
+    def seal(self, payload: bytes, aad: bytes, salt: bytes | None = None) -> bytes:
+        """
+        Args:
+            salt: 16 random bytes, where the caller needs to know them; made here otherwise.
+        """
+        if salt is None:
+            salt = os.urandom(SALT)
+        elif len(salt) != SALT:
+            raise ValueError("a salt has 16 bytes")
+        nonce = os.urandom(_NONCE)
+        head = self._head
+        return head + nonce + self._encrypt(nonce, salt + payload, head + aad)
+
+    def open(self, sealed: bytes, aad: bytes) -> bytes:
+        """
+        Raises:
+            ConfigError: the key is not in the ring, the blob was changed or moved, or it was erased.
+        """
+        return self._open(sealed, aad)[SALT:]
+
+    def open_with_salt(self, sealed: bytes, aad: bytes) -> tuple[bytes, bytes]:
+        """(salt, payload)."""
+        plain = self._open(sealed, aad)
+        return plain[:SALT], plain[SALT:]
+
+    def reseal(self, sealed: bytes, aad: bytes) -> bytes | None:
+        """The same payload and salt under the current key; None where nothing is to be done."""
+        if not sealed or sealed.startswith(self._head):
+            return None
+        salt, payload = self.open_with_salt(sealed, aad)
+        return self.seal(payload, aad, salt)
+
+    def _open(self, sealed: bytes, aad: bytes) -> bytes:
+        if not sealed:
+            raise _unreadable("-", "内容已被删除", "the payload was erased")
+        key_id = sealed[1:_HEAD].hex()
+        if not sealed.startswith(VERSION) or len(sealed) < _SHORTEST:
+            raise _unreadable(key_id, "格式不正确", "not a sealed payload")
+        cipher = self._ciphers.get(sealed[1:_HEAD])
+        if cipher is None:
+            raise _unreadable(key_id, "密钥环中没有此密钥", f"key {key_id} is not in the ring {self._path}")
+        try:
+            return cipher.decrypt(
+                sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], sealed[:_HEAD] + aad
+            )
+        except InvalidTag:
+            raise _unreadable(
+                key_id,
+                "密钥不符，或内容被改动、移动过",
+                f"key {key_id} is another one, or the payload was changed or moved",
+            ) from None
+
+    def _use(self, key_id: bytes) -> None:
+        self._current = key_id
+        self._head = VERSION + key_id
+        self._encrypt = self._ciphers[key_id].encrypt
+
+    def _save(self) -> None:
+        """Complete on disk under the final name, or not at all: losing a key loses every payload under it."""
+        file = _File(
+            self._current.hex(),
+            {key_id.hex(): base64.b64encode(secret).decode() for key_id, secret in self._secrets.items()},
+        )
+        partial = self._path.with_name(self._path.name + ".new")
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as out:
+            out.write(msgspec.json.format(msgspec.json.encode(file)) + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+        partial.rename(self._path)
+        _sync_folder(self._path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _unusable(path: Path, cause: str) -> ConfigError:
+    return ConfigError(
+        f"无法使用密钥文件 {path}（{cause}）：请恢复备份；丢失密钥后已存报文无法读取",
+        f"the key file {path} cannot be used ({cause}): restore it from backup; without its keys stored payloads cannot be read",
+        file=str(path),
+    )
+
+
+def _unreadable(key_id: str, zh: str, en: str) -> ConfigError:
+    return ConfigError(f"无法解密（密钥 {key_id}）：{zh}", f"cannot be opened (key {key_id}): {en}")

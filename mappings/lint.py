@@ -1,0 +1,166 @@
+"""Lint: everything that is wrong with a mapping file, before anything runs, each with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from mappings.definition import Definition, read
+from mappings.document import Reader
+from mappings.errors import Problem
+from mappings.lenses import CodeLens, DecimalLens, TimeLens
+from mappings.plan import Item, Leaf, Plan, Repeat
+from mappings.resolve import resolve
+from mappings.shape import Field, fields_of
+
+Fields: TypeAlias = Mapping[str, Field]
+
+
+def lint(path: Path | str) -> list[Problem]:
+    """The problems of one mapping file, by line. Empty: it will load (notes do not keep it from loading)."""
+    return examine(Path(path))[1]
+
+
+def examine(path: Path) -> tuple[Plan | None, list[Problem]]:
+    """The plan of a file as far as there is one, and all its problems."""
+    reader = Reader(path)
+    definition = read(reader)
+    plan = resolve(reader, definition) if definition is not None else None
+    if definition is not None and plan is not None:
+        _check(reader, definition, plan)
+    return plan, sorted(set(reader.problems), key=lambda p: (p.line, p.path))
+
+
+def _check(reader: Reader, definition: Definition, plan: Plan) -> None:
+    _targets(reader, definition, plan)
+    for leaf in leaves(plan.items):
+        _leaf(reader, plan, leaf)
+    _totals(reader, plan)
+    if definition.unknown == "ignore" and plan.decodes and not any(n.at == "*" for n in definition.lossy):
+        zh, en = "忽略未知字段会丢失内容,须声明", "ignoring unknown fields loses them: declare it"
+        reader.problem(1, "unknown", zh, en, 'lossy: [{at: "*", why: …}]')
+
+
+def leaves(items: list[Item]) -> Iterator[Leaf]:
+    """All leaves under the items, those within rows included."""
+    for item in items:
+        if isinstance(item, Leaf):
+            yield item
+        else:
+            yield from leaves(item.items)
+
+
+# Is every canonical field spoken for, and only once?
+
+
+def _targets(reader: Reader, definition: Definition, plan: Plan) -> None:
+    seen: dict[str, int] = {}
+    for name, line in _claims(definition, plan):
+        if name in seen:
+            zh = f"标准字段 {name} 重复:第 {seen[name]} 行已对应"
+            reader.problem(line, name, zh, f"canonical field {name} is taken by line {seen[name]} already")
+        seen.setdefault(name, line)
+    _missing(reader, plan, fields_of(plan.struct), "", seen)
+    for repeat in _repeats(plan.items):
+        _missing(reader, plan, fields_of(repeat.struct), f"{repeat.attr}.", seen)
+    known = set(fields_of(plan.struct)) | {
+        f"{r.attr}.{f}" for r in _repeats(plan.items) for f in fields_of(r.struct)
+    }
+    for loss in definition.lossy:
+        if loss.to and loss.to not in known:
+            reader.problem(
+                loss.line, loss.to, f"标准消息没有字段“{loss.to}”", f"no canonical field {loss.to!r}"
+            )
+
+
+def _claims(definition: Definition, plan: Plan) -> Iterator[tuple[str, int]]:
+    for leaf in leaves(plan.items):
+        if leaf.role == "field":
+            yield leaf.canonical, leaf.line
+    for repeat in _repeats(plan.items):
+        yield repeat.attr, repeat.line
+    for name in plan.elsewhere:
+        yield name, definition.line
+    if plan.keep:
+        yield plan.keep, definition.line
+    yield from ((part.to, part.line) for part in definition.assumed)
+    yield from ((part.to, part.line) for part in definition.lossy if part.to)
+
+
+def _repeats(items: list[Item]) -> Iterator[Repeat]:
+    for item in items:
+        if isinstance(item, Repeat):
+            yield item
+        if not isinstance(item, Leaf):
+            yield from _repeats(item.items)
+
+
+def _missing(reader: Reader, plan: Plan, fields: Fields, base: str, seen: dict[str, int]) -> None:
+    for target in fields.values():
+        name = base + target.name
+        # A mapping that only writes may leave out what its format has no place for, and one that only
+        # reads may leave optional fields at their defaults; in both directions nothing vanishes unsaid.
+        if name in seen or not plan.decodes or (not plan.encodes and not target.required):
+            continue
+        zh = f"没有对应标准{'必填' if target.required else '选填'}字段 {name}"
+        en = f"the {'required' if target.required else 'optional'} canonical field {name} is not mapped"
+        reader.problem(1, name, zh, en, "fields / elsewhere / assumed / lossy")
+
+
+# Does every line keep what it carries?
+
+
+def _leaf(reader: Reader, plan: Plan, leaf: Leaf) -> None:
+    if leaf.role == "parent" and plan.decodes:
+        zh, en = "parent 只能用于 direction: encode", "`parent` is for direction: encode"
+        reader.problem(leaf.line, leaf.path, zh, en)
+    if isinstance(leaf.lens, CodeLens):
+        _codes(reader, plan, leaf, leaf.lens)
+    elif isinstance(leaf.lens, DecimalLens):
+        _decimals(reader, plan, leaf, leaf.lens, leaf.target)
+    elif isinstance(leaf.lens, TimeLens) and "datetime" in leaf.lens.kinds and "ss" not in leaf.lens.form:
+        zh, en = "格式不含秒,带秒的时间将被拒绝", "times with seconds will be refused: the format has none"
+        reader.problem(leaf.line, leaf.path, zh, en, level="note")
+
+
+def _codes(reader: Reader, plan: Plan, leaf: Leaf, lens: CodeLens) -> None:
+    if lens.table.ambiguous and plan.decodes and plan.encodes:
+        some = ", ".join(lens.table.ambiguous[:5])
+        zh = f"代码表 {lens.table.name} 不能双向使用:{some} 不是一一对应"
+        en = f"code table {lens.table.name} cannot be used both ways: {some} is not one to one"
+        reader.problem(leaf.line, leaf.path, zh, en)
+    if lens.open:
+        zh = f"代码表 {lens.table.name} 以外的地方代码原样通过"
+        en = f"local codes outside table {lens.table.name} pass through as they are"
+        reader.problem(leaf.line, leaf.path, zh, en, level="note")
+
+
+def _decimals(reader: Reader, plan: Plan, leaf: Leaf, lens: DecimalLens, target: Field | None) -> None:
+    needed = target.decimals if target is not None else 0
+    if plan.encodes and lens.decimals < needed:
+        zh = f"丢失小数:{leaf.canonical} 有 {needed} 位小数,此处只有 {lens.decimals} 位"
+        en = f"decimals are lost: {leaf.canonical} has {needed}, here are only {lens.decimals}"
+        reader.problem(leaf.line, leaf.path, zh, en, f"decimal({lens.digits}.{needed})")
+    if plan.definition.codec.numbers == "number" and lens.decimals > 6:
+        zh, en = "JSON 数值最多写 6 位小数", "a JSON number is written with at most 6 decimals"
+        reader.problem(leaf.line, leaf.path, zh, en, "numbers: string")
+
+
+def _totals(reader: Reader, plan: Plan) -> None:
+    fields = fields_of(plan.struct)
+    for total in plan.totals:
+        rows, _, column = total.sum_of.partition(".")
+        for name in (total.field, *total.equals):
+            if name not in fields or fields[name].kind != "money":
+                zh, en = f"“{name}”不是标准金额字段", f"{name!r} is no canonical amount"
+                reader.problem(total.line, "totals", zh, en)
+        struct = fields[rows].struct if rows in fields else None
+        column_ok = struct is not None and column in fields_of(struct)
+        if total.sum_of and not column_ok:
+            zh, en = f"“{total.sum_of}”不是明细金额", f"{total.sum_of!r} is no amount of rows"
+            reader.problem(total.line, "totals", zh, en)
+        if bool(total.equals) == bool(total.sum_of):
+            reader.problem(
+                total.line, "totals", "应写明 equals 或 sum_of 之一", "give either equals or sum_of"
+            )

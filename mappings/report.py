@@ -1,0 +1,87 @@
+"""Collects what is wrong with one message while it is being mapped."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from mappings.errors import Fault, MappingError, Refused
+from mappings.plan import Leaf, Repeat
+
+#: Where in nested rows we are: the place around, the group, the row counted from 0. None at the top.
+#: A linked tuple costs nothing until there is something to say.
+Where: TypeAlias = "tuple[Where, Repeat, int] | None"
+
+#: Enough to repair a message in one go, too few to be a way to make us write megabytes.
+MAX_FAULTS = 20
+_QUOTED = 40
+
+
+class Full(Exception):
+    """So many faults that looking for more is no use."""
+
+
+class Report:
+    __slots__ = ("faults", "kept", "mapping")
+
+    def __init__(self, mapping: str) -> None:
+        self.mapping = mapping
+        self.faults: list[Fault] = []
+        self.kept: dict[str, Any] = {}
+
+    def error(self) -> MappingError:
+        return MappingError(self.mapping, tuple(self.faults))
+
+    def add(self, fault: Fault) -> None:
+        self.faults.append(fault)
+        if len(self.faults) >= MAX_FAULTS:
+            raise Full
+
+    def missing(self, leaf: Leaf, where: Where) -> None:
+        self._leaf(leaf, where, "missing", "必填项缺失", "required, but missing", "")
+
+    def refused(self, leaf: Leaf, where: Where, why: Refused, value: object) -> None:
+        """`value` is quoted unless it says something about a person."""
+        quoted = "" if leaf.personal else str(value)
+        self._leaf(leaf, where, why.rule, why.zh, why.en, quoted)
+
+    def _leaf(self, leaf: Leaf, where: Where, rule: str, zh: str, en: str, value: str) -> None:
+        wire, canonical = places(where)
+        field = wire + leaf.path
+        own = canonical + leaf.attr if leaf.role == "field" else leaf.canonical
+        short = value if len(value) <= _QUOTED else value[:_QUOTED] + "…"
+        said_zh, said_en = (f"(值为“{short}”)", f" (is {short!r})") if value else ("", "")
+        label = f"{leaf.name} {field}" if leaf.name else field
+        self.add(Fault(field, leaf.name, own, rule, f"{label}:{zh}{said_zh}", f"{field}: {en}{said_en}"))
+
+    def place(self, path: str, where: Where, rule: str, zh: str, en: str) -> None:
+        """Something wrong with a place that is no leaf; `path` may come from outside, so it is cut."""
+        field = (places(where)[0] + path)[:120]
+        self.add(Fault(field, "", "", rule, f"{field}:{zh}", f"{field}: {en}"))
+
+    def body(self, canonical: str, rule: str, zh: str, en: str, field: str = "", name: str = "") -> None:
+        """Something wrong with the canonical body as a whole."""
+        label = f"{name} {field or canonical}".strip()
+        self.add(Fault(field, name, canonical, rule, f"{label}:{zh}", f"{field or canonical}: {en}"))
+
+    def keep(self, path: str, where: Where, key: str, value: object) -> None:
+        """Notes a field the mapping does not know, under the place where it stood."""
+        node = self.kept
+        for step in (*_steps(where), *filter(None, path.split("/"))):
+            node = node.setdefault(step, {})
+        node[key] = value
+
+
+def places(where: Where) -> tuple[str, str]:
+    """Prefixes of a path: in the partner's tree (rows from 1), in the canonical body (rows from 0)."""
+    if where is None:
+        return "", ""
+    outer, repeat, row = where
+    wire, canonical = places(outer)
+    return f"{wire}{repeat.path}[{row + 1}]/", f"{canonical}{repeat.attr}[{row}]."
+
+
+def _steps(where: Where) -> tuple[str, ...]:
+    if where is None:
+        return ()
+    outer, repeat, row = where
+    return (*_steps(outer), *repeat.path.split("/"), str(row + 1))

@@ -1,0 +1,171 @@
+"""Hypothesis strategies for canonical values, from the lenses of a mapping and from the canonical schema."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from mappings.codec_json import kept_text
+from mappings.definition import Total
+from mappings.lenses import (
+    CHINA,
+    CodeLens,
+    ConvertLens,
+    DateLens,
+    DecimalLens,
+    FlagLens,
+    IdentityLens,
+    IntLens,
+    Lens,
+    MoneyLens,
+    NumberLens,
+    TextLens,
+    TimeLens,
+)
+from mappings.plan import Branch, Item, Leaf, Repeat
+from mappings.shape import Field, fields_of
+
+Values = st.SearchStrategy[Any]
+
+#: Far from the bounds, so that sums of a few stay within them.
+_FEN = st.integers(-(10**11), 10**11)
+#: What goes wrong first: markup, quotes, blanks, wide characters, characters beyond the basic plane.
+_ALPHABET = st.sampled_from("aZ09 <>&\"'/\\{}[]:,;|^~\t\n\r中文一〇𠮷é　%")
+
+
+def struct_values(
+    struct: type[Struct], items: list[Item], fixed: dict[str, Values], complete: bool
+) -> Values:
+    """Values of a struct as far as `items` can say them.
+
+    Args:
+        fixed: what certain fields must be.
+        complete: fields that no item speaks of get values too, as when a mapping only writes a part.
+    """
+    said = {i.attr: i for i in _flat(items) if isinstance(i, Repeat) or i.role == "field"}
+    parts: dict[str, Values] = {}
+    for name, target in fields_of(struct).items():
+        item = said.get(name)
+        if name in fixed:
+            parts[name] = fixed[name]
+        elif isinstance(item, Repeat):
+            rows = struct_values(item.struct, item.items, {}, complete)
+            parts[name] = st.lists(rows, max_size=3).map(tuple)
+        elif isinstance(item, Leaf):
+            value = lens_values(item.lens, target)
+            # An optional place that is absent reads as the default, so None is a value only where it is that.
+            none = target.nullable and not item.required
+            parts[name] = st.none() | value if none else value
+        elif complete or target.required:
+            parts[name] = field_values(target)
+    return st.builds(struct, **parts)
+
+
+def _flat(items: list[Item]) -> Iterator[Leaf | Repeat]:
+    for item in items:
+        if isinstance(item, Branch):
+            yield from _flat(item.items)
+        else:
+            yield item
+
+
+def lens_values(lens: Lens, target: Field) -> Values:  # noqa: PLR0911 - one line a lens
+    """The values one lens can say before one canonical field."""
+    match lens:
+        case TextLens():
+            return _texts(lens.cap, target)
+        case MoneyLens():
+            return _FEN
+        case NumberLens():
+            return _decimals(lens).map(lambda d: str(d) if d else str(abs(d)))
+        case DecimalLens():
+            return _decimals(lens)
+        case IntLens():
+            return st.integers(-(10**17), 10**17)
+        case DateLens():
+            return st.dates()
+        case TimeLens():
+            return _times()
+        case FlagLens():
+            return st.booleans()
+        case CodeLens():
+            local = st.from_regex(r"L[0-9]{2}", fullmatch=True)
+            known = st.sampled_from(sorted(lens.to_partner))
+            return known | local if lens.open else known
+        case IdentityLens():
+            return st.just("990101199001010010").map(with_check_digit)
+        case ConvertLens():
+            return st.sampled_from([value for _, value in lens.converter.examples])
+        case _:
+            raise TypeError(f"no values are known for {type(lens).__name__}")
+
+
+def field_values(target: Field) -> Values:
+    """Values of a canonical field that no lens speaks of."""
+    if target.kind == "rows" and target.struct is not None:
+        return st.lists(struct_values(target.struct, [], {}, complete=True), max_size=2).map(tuple)
+    kinds: dict[str, Values] = {
+        "text": _texts(20, target),
+        "money": _FEN,
+        "int": st.integers(0, 10**6),
+        "bool": st.booleans(),
+        "decimal": st.decimals(0, 10**6, places=target.decimals),
+        "date": st.dates(),
+        "datetime": _times(),
+    }
+    return st.none() | kinds[target.kind] if target.nullable else kinds[target.kind]
+
+
+def _texts(cap: int, target: Field) -> Values:
+    if target.pattern is not None:
+        return st.from_regex(target.pattern, fullmatch=True, alphabet=st.characters(codec="ascii"))
+    size = min(cap, target.max_length or cap, 12)
+    return st.text(_ALPHABET, min_size=max(1, target.min_length), max_size=size)
+
+
+def _decimals(lens: DecimalLens) -> Values:
+    most = Decimal(10) ** (lens.digits - lens.decimals) - lens.step
+    return st.decimals(-most, most, places=lens.decimals, allow_nan=False, allow_infinity=False)
+
+
+def _times() -> Values:
+    low, high = dt.datetime(1900, 1, 1), dt.datetime(2999, 1, 1)
+    return st.datetimes(low, high).map(lambda t: t.replace(microsecond=0, tzinfo=CHINA))
+
+
+def kept_values() -> Values:
+    """Extensions as decoding makes them: unknown fields at the top, with anything JSON can say."""
+    leaf = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(_ALPHABET, max_size=8)
+    tree = st.recursive(
+        leaf, lambda v: st.lists(v, max_size=2) | st.dictionaries(st.just("k"), v), max_leaves=4
+    )
+    names = st.sampled_from(["hifdm_pay_x", "exp_content_x", "local_x"])
+    return st.none() | st.dictionaries(names, tree, min_size=1).map(kept_text)
+
+
+def totalled(body: Any, totals: tuple[Total, ...]) -> Any:
+    """The body with its totals made true: the sum first, then the last row takes up the difference."""
+    for total in totals:
+        if total.equals:
+            parts = sum(getattr(body, name) or 0 for name in total.equals)
+            body = msgspec.structs.replace(body, **{total.field: parts})
+    for total in totals:
+        name, _, column = total.sum_of.partition(".")
+        rows = getattr(body, name) if name else ()
+        if rows:
+            rest = getattr(body, total.field) - sum(getattr(r, column) for r in rows[:-1])
+            last = msgspec.structs.replace(rows[-1], **{column: rest})
+            body = msgspec.structs.replace(body, **{name: (*rows[:-1], last)})
+    return body
+
+
+def with_check_digit(number: str) -> str:
+    """An identity number of GB 11643 with the check digit it should have: for invented persons."""
+    total = sum(pow(2, 17 - i, 11) * int(c) for i, c in enumerate(number[:17]))
+    return number[:17] + "10X98765432"[total % 11]

@@ -71,7 +71,7 @@ def peer(stage: Stage) -> Iterator[Job]:
 @contextmanager
 def gateway(stage: Stage, config: Path, url: str, admin: int) -> Iterator[Job]:
     """The gateway, everything on."""
-    command = ("-m", "gateway.cli.main", "run", "--config", str(config))
+    command = ("-m", "gateway", "run", "--config", str(config))
     with running(*command, wait_line=False, log=LOG) as (process, _):
         ready(admin, process)
         yield Job(url, (process.pid,))
@@ -133,7 +133,7 @@ def killed(stage: Stage) -> dict[str, float]:
     """SIGKILL in mid-load, a restart, and then the count."""
     config, url, admin = gateway_config.write(VAR / "killed", sink=stage.sink, amqp=stage.amqp)
     ask(stage.sink, "DELETE")
-    command = [sys.executable, "-m", "gateway.cli.main", "run", "--config", str(config)]
+    command = [sys.executable, "-m", "gateway", "run", "--config", str(config)]
     loader = [sys.executable, "-m", "bench.load", url, "--seconds", "4", "--series", "k", "--survive"]
     with LOG.open("a") as log:
         first = subprocess.Popen(command, stdout=log, stderr=log)

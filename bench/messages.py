@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from adapters.hospital.simulator import HospitalSimulator
+import datetime as dt
+import zlib
+
+from adapters.hospital import invented
+
+_START = dt.datetime(2026, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 
 
 class Maker:
@@ -14,11 +19,11 @@ class Maker:
     """
 
     def __init__(self, series: str, *, wait: bool = False) -> None:
-        self._hospital = HospitalSimulator("http://127.0.0.1:1/", series=series)
-        self._wait = wait
-        self._number = 0
+        element = "OutpatientSettlement" if wait else "OutpatientSettlementUpload"
+        self._build = invented.Builder(_START, invented.INSTITUTION, "1.1", element)
+        self._number = zlib.crc32(series.encode()) % 100_000 * 1_000_000
 
     def next(self) -> bytes:
         """One message, as it is posted."""
         self._number += 1
-        return self._hospital.build(self._number, upload=not self._wait)
+        return self._build(self._number)

@@ -102,7 +102,11 @@ class Definition:
     totals: tuple[Total, ...]
     assumed: tuple[Assumed, ...]
     lossy: tuple[Loss, ...]
-    line: int = 1
+    lines: dict[str, int]  #: of the top-level keys
+
+    def at(self, key: str) -> int:
+        """The line of a top-level key; the first where it is not there."""
+        return self.lines.get(key, 1)
 
 
 class Keys:
@@ -228,6 +232,7 @@ def read(reader: Reader) -> Definition | None:
         totals=keys.rows("totals", _total),
         assumed=keys.rows("assumed", _assumed),
         lossy=keys.rows("lossy", _loss),
+        lines=table.lines,
     )
     title.done()
     keys.done()

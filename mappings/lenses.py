@@ -79,8 +79,8 @@ class TextLens(Lens):
         return self.read(value)
 
     def facets(self) -> tuple[str, int | None]:
-        pattern = self.target.pattern if self.target is not None else None
-        return (pattern or "").removeprefix("^").removesuffix("$"), self.cap
+        pattern = self.target.bare_pattern if self.target is not None else ""
+        return pattern.replace(r"\d", "[0-9]"), self.cap
 
 
 @dataclass(frozen=True)
@@ -242,8 +242,8 @@ class TimeLens(Lens):
             value = dt.datetime.fromisoformat(text)
         except ValueError:
             raise self._refused() from None
-        # `fromisoformat` takes other spellings too; only the one that it would write is ours.
-        if value.isoformat(" ") != text:
+        # `fromisoformat` takes other spellings, zones and fractions too; only the plain one is ours.
+        if len(text) != 19 or value.isoformat(" ") != text:
             raise self._refused()
         return value.replace(tzinfo=CHINA)
 
@@ -330,7 +330,7 @@ class FlagLens(Lens):
 
 @dataclass(frozen=True)
 class CodeLens(Lens):
-    """`code(insutype)`: a code of a table; with `open`, local codes pass through as they are."""
+    """`code(insutype)`: a code of a table; with `open`, whatever looks like a code passes through as it is."""
 
     kinds: ClassVar = frozenset({"text"})
     safe: ClassVar = False
@@ -338,7 +338,8 @@ class CodeLens(Lens):
     open: bool
     to_canonical: dict[str, str]
     to_partner: dict[str, str]
-    fallback: TextLens = TextLens(30)
+
+    _LOCAL: ClassVar = re.compile(r"[A-Za-z0-9_.-]{1,30}")
 
     def read(self, text: str) -> str:
         known = self.to_canonical.get(text)
@@ -346,17 +347,20 @@ class CodeLens(Lens):
 
     def write(self, value: Any) -> str:
         known = self.to_partner.get(value) if isinstance(value, str) else None
-        return known if known is not None else self._other(self.fallback.write(value), self.to_canonical)
+        return known if known is not None else self._other(value, self.to_canonical)
 
-    def _other(self, text: str, taken: dict[str, str]) -> str:
+    def _other(self, text: Any, taken: dict[str, str]) -> str:
         # A local code that is taken on the other side would come back as something else.
-        if not self.open or text in taken:
+        local = isinstance(text, str) and self._LOCAL.fullmatch(text) is not None
+        if not self.open or not local or text in taken:
             name = self.table.name
             raise Refused("code", f"不是代码表 {name} 中的代码", f"is not a code of table {name}")
-        return self.fallback.read(text)
+        return str(text)
 
     def facets(self) -> tuple[str, int | None]:
-        return ("", 30) if self.open else ("|".join(map(re.escape, self.to_canonical)), None)
+        return (
+            (self._LOCAL.pattern, None) if self.open else ("|".join(map(re.escape, self.to_canonical)), None)
+        )
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def _check(reader: Reader, definition: Definition, plan: Plan) -> None:
     _totals(reader, plan)
     if definition.unknown == "ignore" and plan.decodes and not any(n.at == "*" for n in definition.lossy):
         zh, en = "忽略未知字段会丢失内容,须声明", "ignoring unknown fields loses them: declare it"
-        reader.problem(1, "unknown", zh, en, 'lossy: [{at: "*", why: …}]')
+        reader.problem(definition.at("unknown"), "unknown", zh, en, 'lossy: [{at: "*", why: …}]')
 
 
 def leaves(items: list[Item]) -> Iterator[Leaf]:
@@ -81,9 +81,9 @@ def _claims(definition: Definition, plan: Plan) -> Iterator[tuple[str, int]]:
     for repeat in _repeats(plan.items):
         yield repeat.attr, repeat.line
     for name in plan.elsewhere:
-        yield name, definition.line
+        yield name, definition.at("elsewhere")
     if plan.keep:
-        yield plan.keep, definition.line
+        yield plan.keep, definition.at("unknown")
     yield from ((part.to, part.line) for part in definition.assumed)
     yield from ((part.to, part.line) for part in definition.lossy if part.to)
 
@@ -105,7 +105,7 @@ def _missing(reader: Reader, plan: Plan, fields: Fields, base: str, seen: dict[s
             continue
         zh = f"没有对应标准{'必填' if target.required else '选填'}字段 {name}"
         en = f"the {'required' if target.required else 'optional'} canonical field {name} is not mapped"
-        reader.problem(1, name, zh, en, "fields / elsewhere / assumed / lossy")
+        reader.problem(plan.definition.at("fields"), name, zh, en, "fields / elsewhere / assumed / lossy")
 
 
 # Does every line keep what it carries?

@@ -25,7 +25,13 @@ def resolve(reader: Reader, definition: Definition) -> Plan | None:
     struct = BODIES.get(definition.canonical)
     if struct is None:
         hint = nearest(definition.canonical, tuple(BODIES))
-        reader.problem(1, "canonical", "没有这种标准消息类型", "no such canonical message type", hint)
+        reader.problem(
+            definition.at("canonical"),
+            "canonical",
+            "没有这种标准消息类型",
+            "no such canonical message type",
+            hint,
+        )
         return None
     return _Resolver(reader, definition, struct).run()
 
@@ -43,7 +49,7 @@ class _Resolver:
         for line in self.definition.fields:
             self._line(self._base(), "", line, self.plan.struct, None)
         for name in self.definition.elsewhere:
-            target = self._field(self.fields, name, 1, "elsewhere")
+            target = self._field(self.fields, name, self.definition.at("elsewhere"), "elsewhere")
             if target is not None:
                 self.plan.elsewhere[name] = target
         self._unknown()
@@ -227,7 +233,7 @@ class _Resolver:
     # What is not mapped
 
     def _unknown(self) -> None:
-        unknown = self.definition.unknown
+        unknown, line = self.definition.unknown, self.definition.at("unknown")
         match = _KEEP.fullmatch(unknown)
         if match is None:
             if unknown not in ("reject", "ignore"):
@@ -235,14 +241,17 @@ class _Resolver:
                     "应为 reject、ignore 或 keep(标准字段)",
                     "must be reject, ignore or keep(canonical field)",
                 )
-                self.reader.problem(1, "unknown", zh, en)
+                self.reader.problem(line, "unknown", zh, en)
             return
-        target = self._field(self.fields, match[1], 1, "unknown")
+        if self.definition.codec.kind != "json":
+            zh, en = "只有 JSON 能保留未知字段", "only JSON can keep unknown fields"
+            self.reader.problem(line, "unknown", zh, en)
+        target = self._field(self.fields, match[1], line, "unknown")
         if target is not None and target.kind == "text" and target.nullable:
             self.plan.keep = match[1]
         elif target is not None:
             zh, en = f"{match[1]} 不是可空的文本字段", f"{match[1]} is no optional text"
-            self.reader.problem(1, "unknown", zh, en)
+            self.reader.problem(line, "unknown", zh, en)
 
     def _assumed(self) -> None:
         for line in self.definition.assumed:

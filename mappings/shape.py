@@ -44,6 +44,11 @@ class Field:
     def personal(self) -> bool:
         return _PERSONAL.search(self.name) is not None
 
+    @property
+    def bare_pattern(self) -> str:
+        """The pattern of the whole text, without anchors; empty where there is none."""
+        return (self.pattern or "").removeprefix("^").removesuffix("$")
+
     def check(self, value: Any) -> None:
         """Refuses a value that the canonical schema would not take.
 
@@ -61,11 +66,16 @@ class Field:
 
     def check_text(self, value: str) -> None:
         """The limits of a text field: length and pattern."""
-        if len(value) < self.min_length or (self.max_length is not None and len(value) > self.max_length):
+        if len(value) < self.min_length:
             raise Refused(
-                "length", f"长度超出标准字段的限制 {self.max_length}", f"longer than {self.max_length}"
+                "length", f"至少 {self.min_length} 个字符", f"at least {self.min_length} characters"
             )
-        if self.pattern is not None and re.search(self.pattern, value) is None:
+        if self.max_length is not None and len(value) > self.max_length:
+            raise Refused(
+                "length", f"长度不得超过 {self.max_length} 个字符", f"at most {self.max_length} characters"
+            )
+        # `$` alone would let a line feed through, and `\d` the digits of every script.
+        if self.pattern is not None and re.fullmatch(self.bare_pattern, value, re.ASCII) is None:
             raise Refused("pattern", "格式不符合标准字段的要求", f"does not match {self.pattern}")
 
 

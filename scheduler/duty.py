@@ -49,6 +49,7 @@ class Duty:
         self._round: Deferred[None] | None = None
         self._stopped = True
         self._again = False
+        self._finished: Deferred[None] | None = None  #: whoever stops it waits for this
 
     def start(self) -> None:
         """Begins with a round at once."""
@@ -72,9 +73,8 @@ class Duty:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if self._round is not None:
-            finished: Deferred[None] = Deferred()
-            self._round.addBoth(lambda result: (finished.callback(None), result)[1])
-            await finished
+            self._finished = Deferred()
+            await self._finished
 
     def _begin(self) -> None:
         self._timer = None
@@ -94,12 +94,14 @@ class Duty:
             "duty.failed",
             duty=self.name,
             failures=self.failures,
-            error=failure.type.__name__,
+            error=type(failure.value).__name__,
             reason=failure.getErrorMessage(),
         )
 
     def _ended(self, _: object) -> None:
         self._round = None
+        if self._finished is not None:
+            self._finished.callback(None)
         if not self._stopped:
             again, self._again = self._again, False
             self._timer = self._reactor.callLater(0 if again else self._interval, self._begin)

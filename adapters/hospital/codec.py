@@ -32,6 +32,7 @@ class Inquiry(Struct, frozen=True, kw_only=True):
     call: Call
     body: Body
     msgid: str
+    institution: str
     mapping: str  #: `name@version`
 
     @property
@@ -97,7 +98,13 @@ class HospitalCodec:
             raise self._violated(call, payload)
         if isinstance(body, ClaimSubmitted) and self._tolerance is not None:
             self._check_lines(call, body, self._tolerance)
-        return Inquiry(call=call, body=body, msgid=msgid, mapping=f"{mapping.name}@{mapping.version}")
+        return Inquiry(
+            call=call,
+            body=body,
+            msgid=msgid,
+            institution=body.institution_code,  # type: ignore[union-attr]  # every request has one
+            mapping=f"{mapping.name}@{mapping.version}",
+        )
 
     def write(self, call: Call, body: Struct) -> bytes:
         """The answer of a request-reply operation.

@@ -45,6 +45,7 @@ class Fault(Exception):
     rule: str = ""
     line: int = 0
     record: bool = True
+    version: Version | None = None  #: to answer in, where the envelope said it
     msgid: str | None = None
     refusal_id: str = ""
     message_id: str = ""
@@ -55,8 +56,9 @@ class Fault(Exception):
         return f"{self.code} {self.field} {self.rule}".strip()
 
 
-def response(version: Version, fault: Fault) -> Response:
-    """The fault as an HTTP answer."""
+def response(announced: Version, fault: Fault) -> Response:
+    """The fault as an HTTP answer, in the envelope's version if it got so far, else as announced."""
+    version = fault.version or announced
     if version is Version.V11:  # its HTTP binding knows one status for all faults
         return Response(500, wrap(version, _v11(fault)), version.content_type)
     status = 400 if fault.side == "Client" else 500

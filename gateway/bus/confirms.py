@@ -45,13 +45,11 @@ class Confirms:
         """No answers will come any more."""
         self.failed(self.last_tag, True, error)
 
-    def stuck(self) -> bool:
-        """Tell whether something waited already when this was asked the last time."""
-        while self._oldest <= self.last_tag and self._oldest not in self._waiting:
-            self._oldest += 1
-        stuck = bool(self._waiting) and self._oldest <= self._seen_by_watch
-        self._seen_by_watch = self.last_tag
-        return stuck
+    def fail_overdue(self, error: BusError) -> None:
+        """Fail what waited already when this was called the last time."""
+        overdue, self._seen_by_watch = self._seen_by_watch, self.last_tag
+        if overdue:
+            self.failed(overdue, True, error)
 
     def forget_watch(self) -> None:
         """Begin the watch anew: the broker had said that it would not answer for a while."""

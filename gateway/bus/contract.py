@@ -41,7 +41,10 @@ class Unroutable(BusError):
 
 
 class Nacked(BusError):
-    """The broker could not take responsibility for the message: publish again a little later."""
+    """The broker did not take responsibility, or not in time: publish again a little later.
+
+    Should a late confirmation have been under way, consumers see the message twice.
+    """
 
 
 class TopologyRefused(BusError):

@@ -186,10 +186,10 @@ class RabbitMqBus:
             except TopologyRefused as refusal:
                 self._refused(queue, refusal)
         for consumption in list(self._consumptions):
-            try:
-                await consumption.attach(session)
-            except TopologyRefused as refusal:
-                self._refused(consumption.queue, refusal)
+            # Not waited for: a quorum queue without a leader answers only when it has one again, and
+            # publishing to the other queues must not wait for that.
+            resumed = Deferred.fromCoroutine(consumption.attach(session))
+            resumed.addErrback(self._not_resumed, consumption.queue)
 
     async def _declare(self, queue: str, keys: list[str]) -> None:
         if self._session is not None:
@@ -214,7 +214,11 @@ class RabbitMqBus:
         while len(session.publisher.confirms) and self._reactor.seconds() < deadline:
             await deferLater(self._reactor, 0.02)
 
-    def _refused(self, queue: str, refusal: BusError) -> None:
+    def _not_resumed(self, failure: Failure, queue: str) -> None:
+        if not isinstance(failure.value, BusDown):  # else the next session resumes it
+            self._refused(queue, failure.value)
+
+    def _refused(self, queue: str, refusal: BaseException | None) -> None:
         self._last_error = f"queue {queue}: {refusal}"
         log.error("bus.topology_refused", queue=queue, reason=str(refusal))
 

@@ -23,7 +23,7 @@ from twisted.internet.ssl import (
 
 from gateway.bus.connection import AmqpConnection, describe
 from gateway.bus.consuming import QueueReader
-from gateway.bus.contract import BusDown, Handler
+from gateway.bus.contract import BusDown, Handler, Nacked
 from gateway.bus.publisher import Publisher
 from gateway.bus.settings import BusSettings, BusTls
 
@@ -162,12 +162,11 @@ class Session:
         return connection
 
     def _watch_confirms(self) -> None:
-        """Leave a broker that answers heartbeats but no longer confirms, as without a quorum's majority."""
+        """Give up what is not confirmed in time, as when a queue has lost its majority: others go on."""
         timeout = self._settings.confirm_timeout
-        if self.publisher.blocked is None and self.publisher.confirms.stuck():
-            self.abort(BusDown(f"no confirmation within {timeout:g} s"))
-        else:
-            self._timer = self._reactor.callLater(timeout, self._watch_confirms)
+        self._timer = self._reactor.callLater(timeout, self._watch_confirms)
+        if self.publisher.blocked is None:
+            self.publisher.confirms.fail_overdue(Nacked(f"not confirmed within {timeout:g} s"))
 
     def _end(self, error: BusDown) -> None:
         """One connection is gone, which ends the other one too: at once, or when it has said all it had to."""

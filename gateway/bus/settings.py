@@ -41,7 +41,7 @@ class BusSettings(BaseModel):
     heartbeat: int = Field(20, ge=1, le=600, description="seconds; a silent broker is given up shortly after")
     connect_timeout: float = Field(10.0, gt=0, description="seconds for connecting, topology included")
     confirm_timeout: float = Field(
-        30.0, gt=0, description="seconds a confirmation may take before the connection is given up"
+        30.0, gt=0, description="seconds after which, at the latest twice, an unconfirmed publish fails"
     )
     drain_timeout: float = Field(5.0, ge=0, description="seconds that stopping waits for confirmations")
     reconnect_max: float = Field(15.0, gt=0, description="longest pause between attempts to connect, seconds")

@@ -20,13 +20,16 @@ def verify(
     folder: Annotated[Path, typer.Argument(help="日志目录或其副本 / the log folder, or a copy of it")],
     vkey: Annotated[Path, typer.Option(help="公钥文件 / verifier key file")],
     since: Annotated[
-        Path | None, typer.Option(help="先前保存的检查点，证明历史未被改写 / an earlier checkpoint it must continue")
+        Path | None,
+        typer.Option(help="先前保存的检查点，证明历史未被改写 / an earlier checkpoint it must continue"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """验证整个日志：签名、每个条目、每个哈希、根。只需目录和公钥，不需要网关。
+    """验证整个日志。 / Verify a whole log.
 
-    Verify a whole log: signature, every entry, every hash, the root. Needs only folder and key, no gateway.
+    验证签名、每个条目、每个哈希和根。只需目录和公钥，不需要网关。
+
+    Signature, every entry, every hash, the root. Needs only folder and key, no gateway.
 
     外部人员可直接用 gateway/audit/verify.py 得到同样的结果。
     Outsiders get the same result from the stand-alone file gateway/audit/verify.py.
@@ -56,9 +59,11 @@ def prove(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """为一条报文出具存证：entry.bin（条目）和 receipt.tlog-proof（回执），凭公钥即可验证。
+    """出具存证。 / Write the proof that a message is in the log.
 
-    Write the proof that a message is in the log: entry.bin and receipt.tlog-proof, checked with the key alone:
+    写出 entry.bin（条目）和 receipt.tlog-proof（回执），凭公钥即可验证：
+
+    Writes entry.bin and receipt.tlog-proof, which anyone can check with the key alone:
 
       python gateway/audit/verify.py receipt receipt.tlog-proof entry.bin --vkey vkey
     """
@@ -78,9 +83,9 @@ def prove(
 
 @app.command()
 def key(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """显示日志的验证公钥（vkey），可交给任何需要验证的人；绝不显示私钥。
+    """显示验证公钥。 / Show the log's verifier key.
 
-    Show the log's verifier key, for whoever wants to verify. Never shows the signing key.
+    可交给任何需要验证的人；绝不显示私钥。 / For whoever wants to verify; never the signing key.
     """
     from gateway.audit import load_signer  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
@@ -114,7 +119,9 @@ def _wanted(
     from gateway.audit import decode  # noqa: PLC0415
 
     if not entries:
-        raise fail(Exit.PROBLEM, f"没有报文 {message_id} 的审计条目", f"no audit entries of message {message_id}")
+        raise fail(
+            Exit.PROBLEM, f"没有报文 {message_id} 的审计条目", f"no audit entries of message {message_id}"
+        )
     known = [(index, decode(data), data) for index, _, data in entries]
     if not every:
         accepted = [item for item in known if item[1].event == "message.accepted"]

@@ -21,9 +21,11 @@ def check(
     mappings: Annotated[bool, typer.Option(help="同时检查映射文件 / also check the mapping files")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """检查配置与映射，列出每个问题的文件、行号、位置和应填内容。不启动网关，不联系任何伙伴。
+    """检查配置与映射。 / Check configuration and mappings.
 
-    Check configuration and mappings: every problem with file, line, path and what was expected. Starts nothing.
+    列出每个问题的文件、行号、位置和应填内容。不启动网关，不联系任何伙伴。
+
+    Lists every problem with file, line, path and what was expected. Starts nothing, contacts nobody.
 
     每行 / each line:  文件:行 位置 说明 / explanation [应为 expected]
     """
@@ -55,9 +57,12 @@ def _mappings(folder: Path) -> Iterator[dict[str, Any]]:
     own = sorted((folder / "mappings").glob("**/*.yaml"))
     for file in (*shipped(), *own):
         for problem in lint(file):
-            yield _facts(problem, str(file))
+            if problem.level == "error":  # a note keeps no mapping from loading
+                yield _facts(problem, str(file))
 
 
 def _facts(problem: Any, file: str) -> dict[str, Any]:
-    names = ("line", "path", "expected", "zh", "en")
-    return {"file": file, **{name: getattr(problem, name, "") for name in names}}
+    """Problems of the configuration and of mappings are of two classes, since neither knows the other."""
+    expected = getattr(problem, "expected", "") or getattr(problem, "suggestion", "")
+    facts = {name: getattr(problem, name) for name in ("line", "path", "zh", "en")}
+    return {"file": file, **facts, "expected": expected}

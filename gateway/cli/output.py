@@ -30,6 +30,7 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON，供程序使用 / JSON for programs")]
 DEFAULT_CONFIG = Path("config")
+_WIDE = 200  #: columns where nobody's terminal sets the limit, as in a pipe
 
 _STATES = {
     "pending": "待投递",
@@ -72,10 +73,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | No
 
     made = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column.endswith((" id", " name")))
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))  # as text: a value must not be taken for markup
-    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(made)
+    width = None if sys.stdout.isatty() else _WIDE
+    Console(highlight=False, width=width).print(made)
 
 
 def state(name: str) -> str:
@@ -114,6 +116,8 @@ def report(error: Exception) -> Exit | None:
 def _config_error(error: Any) -> None:
     problems = getattr(error, "problems", ())
     for problem in problems:
-        complain(f"{problem.file}:{problem.line} {problem.path} {problem.zh}", f"{problem.en} [{problem.expected}]")
+        complain(
+            f"{problem.file}:{problem.line} {problem.path} {problem.zh}", f"{problem.en} [{problem.expected}]"
+        )
     if not problems:
         complain(f"{error.file} {error.zh}".strip(), error.en)

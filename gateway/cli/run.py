@@ -17,9 +17,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """运行网关，直到 Ctrl-C 或 SIGTERM；收到后先办完手头的事再退出。
+    """运行网关。 / Run the gateway.
 
-    Run the gateway until Ctrl-C or SIGTERM; it finishes what is under way first.
+    直到 Ctrl-C 或 SIGTERM；收到后先办完手头的事再退出。
+
+    Until Ctrl-C or SIGTERM; it finishes what is under way first.
 
     配置有误则不启动，逐条说明，退出码 1。 / With a wrong configuration it does not start and exits 1.
     """
@@ -38,15 +40,17 @@ def demo(
         ),
     ] = "auto",
 ) -> None:
-    """演示一个工作日：启动网关与模拟的医院、省平台，逐步说明，最后核对。数据在 var/demo。
+    """演示一个工作日。 / Play a working day.
 
-    Play a working day with simulated partners, explained step by step and checked at the end; data in var/demo.
+    启动网关与模拟的医院、省平台，逐步说明，最后核对；数据在 var/demo。
+
+    Starts the gateway and simulated partners, explains every step and checks the end; data in var/demo.
 
     --once 时仅当每项承诺都核实才以 0 退出。 / With --once, exits 0 only if every promise was checked and kept.
     """
     if bus not in {"auto", "embedded", "rabbitmq"}:
         raise typer.BadParameter("auto, embedded, rabbitmq", param_hint="--bus")
-    from gateway.cli import demo as play  # type: ignore[attr-defined]  # noqa: PLC0415  brings engine and simulators
+    from demo import play  # noqa: PLC0415  in the source tree, not in the installed package
 
     raise typer.Exit(play.run(once=once, bus=bus))
 

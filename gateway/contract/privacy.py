@@ -10,19 +10,18 @@ import re
 from typing import Final
 
 #: Names under which personal data and secrets travel, in our bodies, in the national interface and in HTTP.
-_NAMES: Final = frozenset(
-    """
+_LISTED: Final = """
     name person_name psn_name patient_name opter_name operator_name doctor_name dr_name bilg_dr_name
     certno certificate_no certificate_number mdtrt_cert_no psn_cert_no document_no person_no psn_no id_no idno id_card
     card card_no card_sn bank_account account_no phone tel mobile address birth_date brdy
     token password passwd secret authorization cookie api_key apikey x_tif_signature
     private_key passphrase
-    """.split()
-)
+"""
+_NAMES: Final = frozenset(_LISTED.split())
 _ENDINGS: Final = ("_certno", "_cert_no", "_card_no", "_token", "_password", "_secret", "_phone", "psn_name")
 
 # Identity numbers have 18 places (15 before 1999; the last may be X), bank cards 16 to 19, mobile numbers 11.
-_NUMBERS: Final = re.compile(r"\d{15,}[Xx]?|(?<![^\W_])1[3-9]\d{9}(?![^\W_])")
+_NUMBERS: Final = re.compile(r"\d{15,}[Xx]?|(?<![0-9A-Za-z])1[3-9]\d{9}(?![0-9A-Za-z])")
 
 # pydantic quotes what it refuses; in an exception's text that is somebody's data.
 _QUOTED: Final = re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL)
@@ -68,4 +67,6 @@ def _mask_match(match: re.Match[str]) -> str:
 
 def _secret(name: str) -> bool:
     plain = name.lower()
-    return any(part in plain for part in ("token", "pass", "secret", "authoriz", "cookie", "key", "signature"))
+    return any(
+        part in plain for part in ("token", "pass", "secret", "authoriz", "cookie", "key", "signature")
+    )

@@ -89,7 +89,7 @@ class Courier:
         self._log.error(
             "delivery.broken",
             delivery=delivery_id,
-            error=failure.type.__name__,
+            error=type(failure.value).__name__,
             traceback=failure.getTraceback(),
         )
 

@@ -37,12 +37,15 @@ class Outbox:
         try:
             confirmed = self._bus.publish(delivery.routing_key, delivery.id, sealed_body, headers)
         except Exception as error:  # a back end may refuse at once
-            self._note(Failure(error), delivery)
+            self._note(error, delivery)
             return
-        confirmed.addErrback(self._note, delivery)
+        confirmed.addErrback(self._refused, delivery)
 
-    def _note(self, failure: Failure, delivery: DeliveryRow) -> None:
+    def _refused(self, failure: Failure, delivery: DeliveryRow) -> None:
+        self._note(failure.value, delivery)
+
+    def _note(self, error: BaseException, delivery: DeliveryRow) -> None:
         self.failed += 1
         self._log.warning(
-            "publish.failed", delivery=delivery.id, partner=delivery.partner, error=failure.type.__name__
+            "publish.failed", delivery=delivery.id, partner=delivery.partner, error=type(error).__name__
         )

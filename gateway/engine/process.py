@@ -15,7 +15,7 @@ def install_reactor() -> Any:
 
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    asyncioreactor.install(loop)
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
     from twisted.internet import reactor  # noqa: PLC0415
 
     return reactor
@@ -43,8 +43,10 @@ def run(folder: Path) -> int:
     def failed(failure: Failure) -> None:
         nonlocal code
         code = 3
-        gateway.log.error("gateway.failed", error=failure.type.__name__, reason=failure.getErrorMessage())
-        failure.printTraceback()
+        gateway.log.error(
+            "gateway.failed", error=type(failure.value).__name__, reason=failure.getErrorMessage()
+        )
+        failure.printTraceback()  # type: ignore[no-untyped-call]
         reactor.stop()
 
     def begin() -> None:

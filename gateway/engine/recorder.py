@@ -142,13 +142,13 @@ class Recorder:
             return None if outcome.reply is None else self._message(work, outcome.reply, outcome.mapping)
         if step.refusal is None:
             return None
-        refused = isinstance(outcome, Rejected) and step.refusal == "rejected"
+        said = outcome if isinstance(outcome, Rejected) else None
         body = RequestRefused(
             code=step.refusal,
-            reason=outcome.reason if refused else _WORDS[step.refusal],
-            field=outcome.field if isinstance(outcome, Rejected) else None,
-            raw_code=outcome.code if isinstance(outcome, Rejected) else None,
-            raw_text=outcome.reason if isinstance(outcome, Rejected) else None,
+            reason=said.reason if said is not None and step.refusal == "rejected" else _WORDS[step.refusal],
+            field=said.field if said is not None else None,
+            raw_code=said.code if said is not None else None,
+            raw_text=said.reason if said is not None else None,
         )
         return self._message(work, body, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -57,8 +58,11 @@ class SqliteDatabase:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.take()
+            # Others must not read it; the log beside it takes over these permissions.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             return self._migrated()
         except OSError as error:
+            self._lock.release()
             raise self._unusable(type(error).__name__) from None
         except BaseException:
             self._lock.release()

@@ -21,7 +21,9 @@ from gateway.store.api import (
 )
 from gateway.store.audit import AuditSource
 from gateway.store.database import Database
+from gateway.store.keyring import KeyRing
 from gateway.store.readers import Readers
+from gateway.store.reseal import reseal_batch
 from gateway.store.session import Remember, Work, WriteSession
 from gateway.store.settings import StoreSettings
 from gateway.store.writer import Threads, Writer
@@ -109,6 +111,13 @@ class SqlStore:
 
     def erase(self, message_id: str) -> Deferred[bool]:
         return self.work(lambda session: changes.erase(session, message_id))
+
+    def reseal(self, ring: KeyRing, place: str = "", limit: int = 100) -> Deferred[str | None]:
+        """One batch of payloads under the current key; the result is the next `place`, None at the end.
+
+        To be called again and again, with pauses, by whoever rotated the ring.
+        """
+        return self.work(lambda session: reseal_batch(session, ring, place, limit))
 
     def audit_source(self) -> AuditSource:
         source = AuditSource(self._database, self._writer)

@@ -1,7 +1,8 @@
 """SQLite: the store that needs no set-up.
 
 WAL with synchronous=FULL: a commit is one fsync of the log, and readers never wait for the writer. Sets of
-rows go in one statement with many VALUES, cut into powers of two so that few texts have to be prepared.
+rows go in one statement with many VALUES, filled up to a power of two so that few texts have to be prepared:
+whenever the statement lets go of the interpreter lock, a busy reactor makes it wait to get it back.
 """
 
 from __future__ import annotations
@@ -22,22 +23,23 @@ from gateway.store.columns import advance_values, without_prepared
 from gateway.store.schema import GUARD_COLUMNS
 from gateway.store.session import Remember, State
 
-#: Rows of one statement at most: 64 messages are 960 parameters.
-CHUNK = 64
+#: Rows of one statement at most: of messages, 3,840 parameters.
+CHUNK = 256
 #: Pages of the log before it is copied into the database: 32 MiB, a few seconds at full load.
 CHECKPOINT_PAGES = 4000
 PAGE_SIZE = 8192  # two sealed payloads of a usual message fit without a chain of overflow pages
 
-MESSAGES = "INSERT INTO messages VALUES "
-DELIVERIES = "INSERT INTO deliveries VALUES "
-AUDIT = "INSERT INTO audit (id, message_id, entry) VALUES "
-ACCEPTED = f" ON CONFLICT {GUARD_COLUMNS} DO NOTHING"
-PREPARED = "INSERT INTO prepared VALUES "
-PREPARED_AGAIN = " ON CONFLICT (delivery_id) DO UPDATE SET sealed = excluded.sealed"
+PRESENT_ROWS = " WHERE column1 IS NOT NULL"
+MESSAGES = "INSERT INTO messages SELECT * FROM "
+DELIVERIES = "INSERT INTO deliveries SELECT * FROM "
+AUDIT = "INSERT INTO audit (id, message_id, entry) SELECT * FROM "
+ACCEPTED = f"{PRESENT_ROWS} ON CONFLICT {GUARD_COLUMNS} DO NOTHING"
+PREPARED = "INSERT INTO prepared SELECT * FROM "
+PREPARED_AGAIN = f"{PRESENT_ROWS} ON CONFLICT (delivery_id) DO UPDATE SET sealed = excluded.sealed"
 CLEAR = "DELETE FROM prepared WHERE delivery_id IN (SELECT value FROM json_each(?))"
 ADVANCE = (
-    "WITH v (id, state, at, attempts, resolutions, next_at, reason, owner, clear, reference, reply_id) AS (VALUES ",
-    """) UPDATE deliveries AS d SET state = v.state, updated = v.at, attempts = d.attempts + v.attempts,
+    "WITH v (id, state, at, attempts, resolutions, next_at, reason, owner, clear, reference, reply_id) AS ",
+    """ UPDATE deliveries AS d SET state = v.state, updated = v.at, attempts = d.attempts + v.attempts,
         resolutions = coalesce(v.resolutions, d.resolutions), next_at = v.next_at, reason = v.reason,
         owner = v.owner,
         reference = coalesce(v.reference, CASE WHEN v.clear THEN NULL ELSE d.reference END),
@@ -48,7 +50,9 @@ ADVANCE = (
 STATES = """SELECT json_group_array(json_array(id, state, partner, ordering_key)) FROM deliveries
     WHERE id IN (SELECT value FROM json_each(?))"""
 PRESENT = "SELECT json_group_array(id) FROM messages WHERE id IN (SELECT value FROM json_each(?))"
-COUNT = """INSERT INTO delivery_counts VALUES (?, ?, 0, ?)
+COUNT = """INSERT INTO delivery_counts
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), 0, json_extract(value, '$[2]')
+    FROM json_each(?) WHERE true
     ON CONFLICT (partner, state, shard) DO UPDATE SET n = n + excluded.n"""
 REMEMBER = """INSERT INTO tokens VALUES (?, ?, ?)
     ON CONFLICT (scope, token) DO UPDATE SET expires = excluded.expires WHERE tokens.expires <= ?"""
@@ -141,14 +145,14 @@ class SqliteSession:
         return set(_ids(found))
 
     def add_messages(self, rows: Sequence[MessageRow]) -> None:
-        self._insert(MESSAGES, 15, "", [msgspec.structs.astuple(row) for row in rows])
+        self._insert(MESSAGES, 15, PRESENT_ROWS, [msgspec.structs.astuple(row) for row in rows])
 
     def add_deliveries(self, rows: Sequence[DeliveryRow]) -> None:
-        self._insert(DELIVERIES, 17, "", [without_prepared(row) for row in rows])
+        self._insert(DELIVERIES, 17, PRESENT_ROWS, [without_prepared(row) for row in rows])
         self._prepare([(row.id, row.prepared) for row in rows if row.prepared])
 
     def add_audit(self, rows: Sequence[AuditRow]) -> None:
-        self._insert(AUDIT, 3, "", [msgspec.structs.astuple(row) for row in rows])
+        self._insert(AUDIT, 3, PRESENT_ROWS, [msgspec.structs.astuple(row) for row in rows])
 
     def states(self, ids: Iterable[str]) -> dict[str, State]:
         [(found,)] = self.rows(STATES, (_encode(list(ids)).decode(),))
@@ -165,7 +169,7 @@ class SqliteSession:
         self._insert(PREPARED, 2, PREPARED_AGAIN, rows)
 
     def count(self, changes: Mapping[tuple[str, str], int]) -> None:
-        self._connection.executemany(COUNT, [(partner, state, n) for (partner, state), n in changes.items()])
+        self.run(COUNT, (_encode([(*key, n) for key, n in changes.items()]).decode(),))
 
     def remember(self, units: Sequence[Remember]) -> set[tuple[str, str]]:
         return {
@@ -190,19 +194,21 @@ class SqliteSession:
 
     def _insert(self, head: str, width: int, tail: str, rows: list[tuple[Any, ...]]) -> int:
         """Runs the statement over all rows in as few steps as possible; returns the rows changed."""
-        done = changed = 0
-        while done < len(rows):
-            size = min(CHUNK, 1 << (len(rows) - done).bit_length() - 1)
-            values = [value for row in rows[done : done + size] for value in row]
+        changed = 0
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            size = 1 << (len(part) - 1).bit_length()
+            values = [value for row in part for value in row]
+            values += [None] * (width * (size - len(part)))
             changed += self._connection.execute(_many(head, width, tail, size), values).rowcount
-            done += size
         return changed
 
 
 @cache
 def _many(head: str, width: int, tail: str, size: int) -> str:
+    """The statement for `size` rows; those whose first value is NULL only fill it up."""
     row = f"({','.join('?' * width)})"
-    return head + ",".join([row] * size) + tail
+    return f"{head}(VALUES {','.join([row] * size)}){tail}"
 
 
 def explain(error: Exception) -> Exception:

@@ -198,8 +198,9 @@ class Scene:
 
     async def events(self, message_id: str) -> list[str]:
         """The audit entries of a message."""
-        from gateway.audit.entry import decode
         from twisted.internet.threads import deferToThread
+
+        from gateway.audit.entry import decode
 
         source = self.gateway.store.audit_source()  # type: ignore[attr-defined]
         rows = await deferToThread(source.find, message_id)

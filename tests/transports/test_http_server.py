@@ -6,6 +6,7 @@ import http.client
 import socket
 import ssl
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,10 @@ async def test_pipelined_requests_are_answered_in_order(style: str) -> None:
 
 
 async def test_chunked_body_and_trailer() -> None:
-    async with serving(lambda r: Response(200, r.body + r.headers.get("x-late", "none").encode())) as (_, port):
+    async with serving(lambda r: Response(200, r.body + r.headers.get("x-late", "none").encode())) as (
+        _,
+        port,
+    ):
         answer = await talk(
             port,
             b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n",
@@ -165,8 +169,14 @@ async def test_stdlib_client_keeps_its_connection() -> None:
         (b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
         (b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1, 1\r\n\r\nx", 400),
         (b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: +1\r\n\r\nx", 400),
-        (b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400),
+        (
+            b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+            400,
+        ),
         (b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: gzip\r\n\r\nxx", 400),
         (b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", 400),
         (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
@@ -504,14 +514,15 @@ def read_in(pieces: list[bytes]) -> list[tuple[object, ...]]:
         reader.feed(piece)
     assert reader.phase is Phase.IDLE
     return [
-        (r.method, r.path, r.query, r.body, r.headers.get("x-a"), r.headers.get("host"), k) for r, k in reader.ready
+        (r.method, r.path, r.query, r.body, r.headers.get("x-a"), r.headers.get("host"), k)
+        for r, k in reader.ready
     ]
 
 
 @given(st.lists(st.integers(1, len(STREAM) - 1), max_size=40))
 def test_any_splitting_gives_the_same_requests(cuts: list[int]) -> None:
     edges = [0, *sorted(set(cuts)), len(STREAM)]
-    pieces = [STREAM[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [STREAM[start:end] for start, end in pairwise(edges)]
     requests = read_in(pieces)
     assert requests == read_in([STREAM])
     assert [r[3] for r in requests] == [b"first body", b"abcdefg", b"third", b""]

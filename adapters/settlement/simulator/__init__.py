@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 
 from adapters.settlement.simulator.faults import KINDS, Fault, Faults
@@ -65,4 +66,4 @@ class Simulator:
 
     async def stop(self) -> None:
         """Listens no more; open connections are the clients' to close."""
-        await self._listening.stopListening()
+        await maybeDeferred(self._listening.stopListening)

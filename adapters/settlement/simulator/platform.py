@@ -187,9 +187,11 @@ class Platform:
             return self._answer(-1, "交易输入格式错误", b"{}")
 
     def _again(self, request: Envelope, known: Known) -> bytes:
+        settlement = self.ledger.by_msgid.get(request.msgid)
+        if settlement is not None and settlement.reversed:
+            return self._answer(-1, "原交易已冲正", b"{}")
         if known.answer is not None:
             return known.answer
-        settlement = self.ledger.by_msgid.get(request.msgid)
         if settlement is None:
             return self._answer(0, "", b"{}")
         return self._answer(0, "", self._shown(settlement))

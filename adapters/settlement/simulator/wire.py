@@ -46,7 +46,7 @@ class SimulatorSite(Factory):
         self.control = Control(platform, self.faults)
         self._nonces: dict[str, float] = {}
 
-    def buildProtocol(self, addr: IAddress) -> Connection:
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
         return Connection(self)
 
     def refusal(self, head: str) -> str | None:

@@ -169,6 +169,20 @@ class ClientConnection(StreamProtocol):
             return False
         return bool(waiting) and self._secure  # TLS sends tickets unasked; in HTTP nothing may be waiting
 
+    def _was_reset(self) -> bool:
+        """Whether a reset came together with the last bytes.
+
+        libuv reports such bytes and the error as one event and then stops watching the socket, so that
+        nobody would tell us of the reset before the time-out.
+        """
+        try:
+            self._socket.recv(1, MSG_PEEK | MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return False
+
     # -- one exchange --------------------------------------------------------------------------------
 
     def send(self, exchange: Exchange) -> None:
@@ -202,6 +216,8 @@ class ClientConnection(StreamProtocol):
                 self._unusable = "headers-too-large"
         if self._unusable:
             self.give_up(BadAnswer(self._unusable, self._pool.peer))
+        elif self._was_reset():
+            self.give_up(NoAnswer("truncated", self._pool.peer))
 
     def _finish(self) -> None:
         exchange, response = self._exchange, self._response()
@@ -258,7 +274,9 @@ class ClientConnection(StreamProtocol):
 
     def on_headers_complete(self) -> None:
         self._status = status = self._parser.get_status_code()
-        if status < 200 and status != 101:
+        if status == 101:
+            self._stop("upgrade")
+        if status < 200:
             return  # interim; the answer proper follows
         headers = self._headers
         self._in_body = True

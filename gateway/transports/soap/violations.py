@@ -19,37 +19,26 @@ _EXPECTED: Final = re.compile(r" Expected is (?:one of )?\( ([^()]*) \)\.\Z")
 _NAMESPACE: Final = re.compile(r"\{[^{}]*\}")
 _STEP: Final = re.compile(r"(?:([^:/\[\]]+):)?([^:/\[\]]+)(?:\[(\d+)\])?")
 
-#: libxml2's violation → our rule, the words before the schema's part of the sentence, Chinese, English.
+#: The schema's part of most sentences: `… type 'xs:date'.`, `… allowed ('4').`, `… length of '5'.`
+_QUOTED_LAST: Final = re.compile(r"'([^']*)'\)?\.\Z")
+_TOO_LONG: Final = 16_000  # libxml2 cuts off its longest sentences, and with them what is looked for
+
+#: libxml2's violation → our rule, Chinese, English.
 _FACETS: Final = {
-    "CVC_PATTERN_VALID": ("pattern", "by the pattern '", "不符合格式 {}", "does not match the pattern {}"),
-    "CVC_ENUMERATION_VALID": (
-        "enumeration",
-        "element of the set {",
-        "不在允许的取值 {} 之中",
-        "is not one of {}",
-    ),
-    "CVC_LENGTH_VALID": ("length", "allowed length of '", "长度应为 {}", "must have the length {}"),
-    "CVC_MINLENGTH_VALID": ("minLength", "minimum length of '", "长度不得小于 {}", "is shorter than {}"),
-    "CVC_MAXLENGTH_VALID": ("maxLength", "maximum length of '", "长度不得大于 {}", "is longer than {}"),
-    "CVC_TOTALDIGITS_VALID": (
-        "totalDigits",
-        "are allowed ('",
-        "总位数不得超过 {}",
-        "has more than {} digits",
-    ),
-    "CVC_FRACTIONDIGITS_VALID": (
-        "fractionDigits",
-        "are allowed ('",
-        "小数位数不得超过 {}",
-        "has more than {} fraction digits",
-    ),
-    "CVC_MININCLUSIVE_VALID": ("minInclusive", "value allowed ('", "不得小于 {}", "is less than {}"),
-    "CVC_MAXINCLUSIVE_VALID": ("maxInclusive", "value allowed ('", "不得大于 {}", "is greater than {}"),
-    "CVC_MINEXCLUSIVE_VALID": ("minExclusive", "be greater than '", "必须大于 {}", "must be greater than {}"),
-    "CVC_MAXEXCLUSIVE_VALID": ("maxExclusive", "be less than '", "必须小于 {}", "must be less than {}"),
-    "CVC_DATATYPE_VALID_1_2_1": ("type", " type '", "不是有效的 {} 值", "is not a valid {}"),
-    "CVC_DATATYPE_VALID_1_2_2": ("type", " type '", "不是有效的 {} 列表", "is not a valid list {}"),
-    "CVC_DATATYPE_VALID_1_2_3": ("type", " type '", "不是有效的 {} 值", "is not a valid {}"),
+    "CVC_PATTERN_VALID": ("pattern", "不符合格式 {}", "does not match the pattern {}"),
+    "CVC_ENUMERATION_VALID": ("enumeration", "不在允许的取值 {} 之中", "is not one of {}"),
+    "CVC_LENGTH_VALID": ("length", "长度应为 {}", "must have the length {}"),
+    "CVC_MINLENGTH_VALID": ("minLength", "长度不得小于 {}", "is shorter than {}"),
+    "CVC_MAXLENGTH_VALID": ("maxLength", "长度不得大于 {}", "is longer than {}"),
+    "CVC_TOTALDIGITS_VALID": ("totalDigits", "总位数不得超过 {}", "has more than {} digits"),
+    "CVC_FRACTIONDIGITS_VALID": ("fractionDigits", "小数位数不得超过 {}", "has more than {} fraction digits"),
+    "CVC_MININCLUSIVE_VALID": ("minInclusive", "不得小于 {}", "is less than {}"),
+    "CVC_MAXINCLUSIVE_VALID": ("maxInclusive", "不得大于 {}", "is greater than {}"),
+    "CVC_MINEXCLUSIVE_VALID": ("minExclusive", "必须大于 {}", "must be greater than {}"),
+    "CVC_MAXEXCLUSIVE_VALID": ("maxExclusive", "必须小于 {}", "must be less than {}"),
+    "CVC_DATATYPE_VALID_1_2_1": ("type", "不是有效的 {} 值", "is not a valid {}"),
+    "CVC_DATATYPE_VALID_1_2_2": ("type", "不是有效的 {} 列表", "is not a valid list {}"),
+    "CVC_DATATYPE_VALID_1_2_3": ("type", "不是有效的 {} 值", "is not a valid {}"),
 }
 _OTHERS: Final = {
     "CVC_ELT_1": ("element", "不是接口定义的报文", "is not a message of this interface"),
@@ -107,15 +96,20 @@ def _violation(entry: etree._LogEntry, element: etree._Element) -> Violation:
 
 
 def _facet(kind: str, message: str) -> tuple[str, str, str]:
-    rule, marker, zh, en = _FACETS[kind]
-    parameter = _after(message, marker).rstrip(".").rstrip(")}").removesuffix("'")
-    if kind == "CVC_ENUMERATION_VALID":
-        parameter = parameter.replace("'", "")
-        parameter = parameter.removeprefix("'")
-    elif kind == "CVC_PATTERN_VALID":
-        parameter = _after(message, marker).removesuffix("'.")
+    rule, zh, en = _FACETS[kind]
+    parameter = _parameter(rule, message) if len(message) < _TOO_LONG else ""
     parameter = parameter if len(parameter) <= _LONGEST else parameter[:_LONGEST] + "…"
-    return f"{rule} {parameter}".strip(), zh.format(parameter), en.format(parameter)
+    name = parameter or "…"
+    return f"{rule} {parameter}".strip(), zh.format(name), en.format(name)
+
+
+def _parameter(rule: str, message: str) -> str:
+    if rule == "pattern":
+        return _after(message, "by the pattern '").removesuffix("'.")
+    if rule == "enumeration":
+        return _after(message, "element of the set {").removesuffix("}.").replace("'", "")
+    match = _QUOTED_LAST.search(message)
+    return _NAMESPACE.sub("", match.group(1)) if match else ""
 
 
 def _content(message: str) -> tuple[str, str, str]:

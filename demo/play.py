@@ -1,0 +1,92 @@
+"""`gateway demo`: sets the stage, plays the day, shows the book, and keeps serving until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from gateway.engine.process import install_reactor
+
+FOLDER = Path("var/demo")
+_USUAL_BROKER = "amqp://guest:guest@127.0.0.1:5672/"
+
+
+def run(*, once: bool, bus: str) -> int:
+    """Plays the day; 0 only if every promise was checked and kept."""
+    reactor = install_reactor()
+    from twisted.internet.defer import Deferred  # noqa: PLC0415 - after the reactor was chosen
+    from twisted.python.failure import Failure  # noqa: PLC0415
+
+    from demo.book import Book  # noqa: PLC0415
+    from demo.day import Day  # noqa: PLC0415
+    from demo.stage import Stage  # noqa: PLC0415
+
+    book = Book()
+    broker, kind, amqp = _choose(bus, book)
+    stage = Stage(FOLDER, bus=kind, amqp=amqp)
+    code = 1
+
+    async def play() -> None:
+        nonlocal code
+        stage.prepare(usual_ports=True)
+        stage.start_platform()
+        stage.start_gateway()
+        day = Day(stage, book, reactor)
+        await day.play()
+        book.close()
+        code = 0 if book.kept else 1
+        if not once:
+            _invite(book, stage)
+            await Deferred()
+
+    def end(result: Any) -> None:
+        if isinstance(result, Failure):
+            book.console.print(f"[red]{result.getTraceback()}[/]")
+        if reactor.running:
+            reactor.stop()
+
+    try:
+        reactor.callWhenRunning(lambda: Deferred.fromCoroutine(play()).addBoth(end))
+        reactor.run()
+    finally:
+        stage.stop()
+        if broker is not None:
+            broker.stop()
+    return code
+
+
+def _choose(bus: str, book: Any) -> tuple[Any, str, str]:
+    """Says in one line what is used: the broker that answers, one of our own, or the embedded bus."""
+    from gateway.bus import answers  # noqa: PLC0415
+
+    url = os.environ.get("TONGQU_AMQP", _USUAL_BROKER)
+    if bus == "rabbitmq":
+        from gateway.bus.private_broker import PrivateBroker  # noqa: PLC0415
+
+        broker = PrivateBroker(FOLDER.parent / "demo-broker")
+        broker.start()
+        book.console.print("使用：自启的 RabbitMQ + SQLite  [dim]a RabbitMQ of our own, SQLite[/]")
+        return broker, "rabbitmq", broker.url
+    if bus == "auto" and answers(url):
+        book.console.print("使用：本机的 RabbitMQ + SQLite  [dim]the RabbitMQ on this machine, SQLite[/]")
+        return None, "rabbitmq", url
+    book.console.print("使用：内置总线 + SQLite  [dim]the embedded bus, SQLite[/]")
+    return None, "embedded", ""
+
+
+def _invite(book: Any, stage: Any) -> None:
+    """What a visitor can do now."""
+    admin = f"http://127.0.0.1:{stage.ports['admin']}"
+    config = stage.config.relative_to(Path.cwd()) if stage.config.is_relative_to(Path.cwd()) else stage.config
+    for line in (
+        "",
+        "[bold]仍在服务，Ctrl-C 结束。[/] Still serving; Ctrl-C ends it. 可以试试 / things to try:",
+        f"  gateway message find --config {config}",
+        f"  gateway message show <id> --config {config}",
+        f"  gateway partner test province --config {config}",
+        f"  curl {admin}/readyz      curl {admin}/metrics",
+        f"  WSDL: {stage.url}?wsdl",
+        f"  日志 log: {stage.folder / 'gateway.log'}",
+    ):
+        book.console.print(line)

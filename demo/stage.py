@@ -1,0 +1,230 @@
+"""The stage: the example configuration on ports of its own, the province's platform, the gateway as a process.
+
+The tests that kill and cut play here too, so what they show is shown of the configuration people start with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gateway.store import StoreSettings
+
+EXAMPLE = Path(__file__).parent.parent / "config"
+HOSPITAL = "hospital-a"
+
+
+def free_port(wanted: int = 0) -> int:
+    """The wanted port where it is free, else another one."""
+    for port in (wanted, 0):
+        try:
+            with socket.create_server(("127.0.0.1", port)) as listening:
+                return int(listening.getsockname()[1])
+        except OSError:
+            continue
+    raise OSError("no free port")
+
+
+class Stage:
+    """Processes and files of one play, all under one folder."""
+
+    def __init__(self, folder: Path, *, bus: str = "embedded", amqp: str = "", store: str = "") -> None:
+        self.folder = folder.absolute()
+        self.config = self.folder / "config"
+        self.bus = bus
+        self._amqp = amqp
+        self._store = store
+        #: This province answers a reversal of what it never received with success, and refuses it afterwards.
+        self.platform_options: tuple[str, ...] = ("--not-found", "success")
+        self.gateway: subprocess.Popen[bytes] | None = None
+        self.platform: subprocess.Popen[bytes] | None = None
+
+    # -- the configuration ---------------------------------------------------------------------------
+
+    def prepare(self, *, usual_ports: bool = False, **changes: dict[str, Any]) -> None:
+        """A fresh folder with the example configuration in it.
+
+        Args:
+            usual_ports: prefer the ports that the example names.
+            changes: file stem → keys to change in that file, merged into what is there.
+        """
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(EXAMPLE, self.config)
+        names = ("hospital", "admin", "platform")
+        self.ports = {
+            name: free_port(port if usual_ports else 0)
+            for name, port in zip(names, (8081, 8090, 9101), strict=True)
+        }
+        self.url = f"http://127.0.0.1:{self.ports['hospital']}/hospital"
+        self.control = f"http://127.0.0.1:{self.ports['platform']}/_control"
+        gateway: dict[str, Any] = {
+            "data_dir": "..",
+            "bus": {"kind": self.bus, **({"url": self._amqp} if self._amqp else {})},
+            "admin": {"listen": f"127.0.0.1:{self.ports['admin']}"},
+            "engine": {"sweep_interval": "100ms"},
+            "logs": {"file": "../gateway.log"},
+        }
+        if self._store:
+            gateway["store"] = {"url": self._store}
+        else:
+            gateway["store"] = {"url": f"sqlite:///{self.folder}/gateway.db"}
+        self._change("gateway", gateway)
+        self._change(f"partners/{HOSPITAL}", {"settings": {"listen": f"127.0.0.1:{self.ports['hospital']}"}})
+        address = f"http://127.0.0.1:{self.ports['platform']}/fsi/api"
+        self._change("partners/province", {"settings": {"base_url": address}})
+        for stem, change in changes.items():
+            self._change(stem if stem == "gateway" else f"partners/{stem}", change)
+
+    @property
+    def settings(self) -> StoreSettings:
+        """Where the gateway keeps its messages, for looking in from outside."""
+        return StoreSettings.model_validate({"url": self._store or f"sqlite:///{self.folder}/gateway.db"})
+
+    def secret(self, partner: str) -> str:
+        """A partner's token in the example."""
+        return (self.config / "secrets" / f"{partner}.token").read_text(encoding="utf-8").strip()
+
+    def account(self, partner: str, key: str) -> str:
+        """The account that goes with it."""
+        content = yaml.load(
+            (self.config / "partners" / f"{partner}.yaml").read_text(encoding="utf-8"), yaml.BaseLoader
+        )
+        return str(content["settings"][key]["paasid"])
+
+    def _change(self, stem: str, change: dict[str, Any]) -> None:
+        file = self.config / f"{stem}.yaml"
+        content = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)
+        _merge(content, change)
+        file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+    # -- processes -----------------------------------------------------------------------------------
+
+    def start_platform(self) -> None:
+        """The province's platform."""
+        account, token = self.account("province", "tif"), self.secret("province")
+        listen = f"127.0.0.1:{self.ports['platform']}"
+        self.platform = self._process(
+            "-m",
+            "adapters.settlement.simulator",
+            "--listen",
+            listen,
+            "--paasid",
+            account,
+            "--token",
+            token,
+            *self.platform_options,
+        )
+        self._until(lambda: self.effects() is not None, self.platform, "the platform")
+
+    def start_gateway(self, *, wait: bool = True) -> None:
+        """The gateway, ready to work."""
+        self.gateway = self._process("-m", "gateway", "run", "--config", str(self.config))
+        if wait:
+            self.await_ready()
+
+    def await_ready(self, seconds: float = 40.0) -> None:
+        """Waits for `/readyz`."""
+        assert self.gateway is not None
+        self._until(self.ready, self.gateway, "the gateway", seconds)
+
+    def kill_gateway(self) -> None:
+        """SIGKILL: no time to say or write anything."""
+        assert self.gateway is not None
+        self.gateway.kill()
+        self.gateway.wait()
+
+    def stop_gateway(self) -> int:
+        """SIGTERM; returns the exit code."""
+        return _end(self.gateway)
+
+    def stop(self) -> None:
+        """Ends everything that still runs."""
+        _end(self.gateway)
+        _end(self.platform)
+
+    def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
+        log = (self.folder / "processes.log").open("ab")
+        return subprocess.Popen(
+            [sys.executable, *arguments], stdout=log, stderr=log, start_new_session=True, cwd=EXAMPLE.parent
+        )
+
+    def _until(self, true: Any, process: subprocess.Popen[bytes], what: str, seconds: float = 30.0) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if process.poll() is not None:
+                break
+            try:
+                if true():
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        tail = (self.folder / "processes.log").read_text(encoding="utf-8", errors="replace")[-3000:]
+        raise RuntimeError(f"{what} did not become ready (exit code {process.poll()}):\n{tail}")
+
+    # -- what is known -------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Whether the gateway says so."""
+        try:
+            return bool(get(f"http://127.0.0.1:{self.ports['admin']}/readyz")["ready"])
+        except urllib.error.HTTPError:
+            return False
+
+    def effects(self) -> dict[str, Any]:
+        """The platform's books."""
+        return get(f"{self.control}/effects")
+
+    def fault(self, kind: str, infno: str = "2207", **more: Any) -> None:
+        """Something to go wrong at the platform, once unless told otherwise."""
+        post(f"{self.control}/faults", {"kind": kind, "infno": infno, "count": 1, **more})
+
+    def clear_faults(self) -> None:
+        """The platform behaves again."""
+        post(f"{self.control}/faults", {"clear": True})
+
+
+def _merge(into: dict[str, Any], change: dict[str, Any]) -> None:
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> int:
+    if process is None or process.poll() is not None:
+        return 0 if process is None else int(process.returncode)
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait()
+
+
+def get(url: str) -> dict[str, Any]:
+    """A JSON answer."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        result: dict[str, Any] = json.load(answer)
+        return result
+
+
+def post(url: str, content: dict[str, Any]) -> dict[str, Any]:
+    """A JSON answer to a JSON request."""
+    request = urllib.request.Request(url, json.dumps(content).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        result: dict[str, Any] = json.load(answer)
+        return result

@@ -1,0 +1,231 @@
+"""`message`: find messages, and show the whole life of one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Exit,
+    JsonOption,
+    fail,
+    moment,
+    print_json,
+    say,
+    state,
+    table,
+)
+
+app = typer.Typer(
+    help="报文：查找，查看一条报文的全过程。 / Messages: find them, show the whole life of one.",
+    no_args_is_help=True,
+)
+
+_AGO = re.compile(r"(\d+)(min|h|d)")
+_MINUTES = {"min": 1, "h": 60, "d": 1440}
+
+
+@app.command()
+def find(
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            help="报文标识、对方报文号、业务号、外发流水号或会话标识，须完整 / an id, a partner's id, a subject, a"
+            " reference or a correlation id, complete"
+        ),
+    ] = None,
+    partner: Annotated[str | None, typer.Option(help="来源或目标伙伴 / from or to this partner")] = None,
+    message_type: Annotated[
+        str | None,
+        typer.Option("--type", help="报文类型 / message type", metavar="settlement.claim.submitted.v1"),
+    ] = None,
+    in_state: Annotated[
+        str | None,
+        typer.Option(
+            "--state",
+            help="投递状态 / state of a delivery",
+            metavar="pending|sending|waiting|in-doubt|accepted|rejected|reversed|dead",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="起始：2026-01-05、2026-01-05T08:00、2h、30min、7d / from")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="截止，写法相同 / until, written likewise")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="最多条数 / at most")] = 50,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """查找报文。 / Find messages.
+
+    最新的在前。不显示报文内容；网关运行与否均可使用。
+
+    Newest first. Shows no content; works whether the gateway runs or not.
+
+    例 / examples:
+
+      gateway message find --state in-doubt          结果不明的 / unknown outcomes
+
+      gateway message find --state dead --since 1d   一天内投递失败的 / given up within a day
+    """
+    from gateway.engine.config import load  # noqa: PLC0415
+    from gateway.store import open_reader  # noqa: PLC0415
+    from gateway.store.api import Filter  # noqa: PLC0415
+
+    _known_state(in_state)
+    what = Filter(
+        text=text,
+        partner=partner,
+        type=message_type,
+        state=in_state,
+        since=_time(since, "--since"),
+        until=_time(until, "--until"),
+        limit=limit,
+    )
+    with open_reader(load(config).gateway.store) as reader:
+        found = reader.find(what)
+    if as_json:
+        from gateway.cli.life import listed  # noqa: PLC0415
+
+        print_json([listed(item) for item in found])
+        return
+    table(
+        ("时间 time", "标识 id", "类型 type", "来源 from", "业务号 subject", "投递 deliveries"),
+        map(_row, found),
+    )
+    say(f"{len(found)} 条", f"{len(found)} found")
+
+
+@app.command()
+def show(
+    message: Annotated[
+        str, typer.Argument(help="报文标识，或能唯一找到它的号码 / its id, or a number that finds only it")
+    ],
+    config: ConfigOption = DEFAULT_CONFIG,
+    unmask: Annotated[
+        bool,
+        typer.Option("--unmask", help="显示未脱敏内容，须 --reason / show personal data; needs --reason"),
+    ] = False,
+    reason: Annotated[
+        str, typer.Option(help="查看原因，写入审计日志 / why; goes into the audit log", metavar="…")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """一条报文的全过程。 / The whole life of one message.
+
+    信封、每次投递的状态与原因、答复、审计条目；内容默认脱敏。
+
+    Envelope, deliveries with their reasons, replies, audit entries; content is masked.
+
+    --unmask 先把查看人、原因写入审计日志，写入成功才显示；内置数据库（SQLite）正被运行中的网关占用时不能写入，
+    此时退出码 3，请在停机时查看或改用 PostgreSQL。
+
+    --unmask first records who looks and why; nothing is shown unless that is committed. With SQLite this needs
+    the gateway stopped (exit 3 otherwise); with PostgreSQL it works any time.
+    """
+    if unmask and not reason.strip():
+        raise typer.BadParameter("--unmask 须说明 --reason / needs --reason", param_hint="--reason")
+    from gateway.cli import life  # noqa: PLC0415
+    from gateway.engine.config import load  # noqa: PLC0415
+    from gateway.store import open_reader  # noqa: PLC0415
+
+    configuration = load(config)
+    with open_reader(configuration.gateway.store) as reader:
+        told = life.collect(reader, _one(reader, message))
+    if unmask:
+        from gateway.cli.viewing import record_view  # noqa: PLC0415
+
+        record_view(configuration, told.row.id, reason.strip())
+    content = life.content(configuration, told, masked=not unmask)
+    if as_json:
+        print_json(life.as_facts(told, content))
+    else:
+        _print(told, content)
+
+
+def _one(reader: Any, text: str) -> str:
+    """The id of the one message that `text` means."""
+    from gateway.store.api import Filter  # noqa: PLC0415
+
+    if reader.message(text) is not None:
+        return text
+    found = reader.find(Filter(text=text, limit=20))
+    requests = [item for item in found if item.message.direction == "in"] or found
+    if len(requests) == 1:
+        return str(requests[0].message.id)
+    if not requests:
+        raise fail(Exit.PROBLEM, f"没有找到报文 {text}", f"no message {text}")
+    for item in requests:
+        say(f"{item.message.id} {moment(item.message.created)} {item.message.type}")
+    raise fail(Exit.PROBLEM, "不止一条，请用标识指明", "more than one: name it by its id")
+
+
+def _row(found: Any) -> tuple[str, ...]:
+    row = found.message
+    owed = "、".join(f"{d.partner}: {state(d.state)}" for d in found.deliveries)
+    return moment(row.created), row.id, row.type, row.partner, row.subject or "", owed
+
+
+def _print(told: Any, content: Any) -> None:
+    row = told.row
+    facts = (
+        ("标识 id", row.id),
+        ("类型 type", row.type),
+        ("来源 from", row.partner),
+        ("对方报文号 partner's id", row.partner_message_id or ""),
+        ("业务号 subject", row.subject or ""),
+        ("时间 created", moment(row.created)),
+        ("期限 deadline", moment(row.deadline)),
+        ("区划 region", row.region),
+        ("会话 correlation", row.correlation_id),
+        ("起因 caused by", row.causation_id or ""),
+        ("映射 mapping", row.mapping or ""),
+    )
+    table(("", ""), [fact for fact in facts if fact[1]], "报文 message")
+    for delivery in told.deliveries:
+        _print_delivery(delivery)
+    audit = [(("—" if e.index is None else str(e.index)), e.time, e.event, e.about) for e in told.audit]
+    table(("索引 index", "时间 time", "事件 event", "说明 detail"), audit, "审计条目 audit entries")
+    say("内容 content:")
+    print_json(content)
+
+
+def _print_delivery(delivery: Any) -> None:
+    facts = (
+        ("伙伴 partner", delivery.partner),
+        ("操作 operation", delivery.operation),
+        ("状态 state", state(delivery.state)),
+        ("次数 attempts", str(delivery.attempts)),
+        ("查询与冲正 resolutions", str(delivery.resolutions) if delivery.resolutions else ""),
+        ("原因 reason", delivery.reason or ""),
+        ("下次 next", moment(delivery.next_at)),
+        ("外发流水号 reference", delivery.reference or ""),
+        ("答复 reply", delivery.reply_id or ""),
+        ("更新 updated", moment(delivery.updated)),
+    )
+    table(("", ""), [fact for fact in facts if fact[1]], f"投递 delivery {delivery.id}")
+
+
+def _known_state(name: str | None) -> None:
+    known = ("pending", "sending", "waiting", "in-doubt", "accepted", "rejected", "reversed", "dead")
+    if name is not None and name not in known:
+        raise typer.BadParameter(", ".join(known), param_hint="--state")
+
+
+def _time(text: str | None, option: str) -> int | None:
+    """Milliseconds since 1970. A time without offset is the machine's local time."""
+    if text is None:
+        return None
+    ago = _AGO.fullmatch(text)
+    try:
+        if ago is not None:
+            at = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=int(ago[1]) * _MINUTES[ago[2]])
+        else:
+            at = dt.datetime.fromisoformat(text)
+        return int(at.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter("2026-01-05, 2026-01-05T08:00, 30min, 2h, 7d", param_hint=option) from None

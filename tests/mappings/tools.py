@@ -1,0 +1,35 @@
+"""Small mappings written on the spot, for tests that need one which is wrong or unusual."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mappings import Mapping, load
+
+#: A complete mapping of the smallest message; tests replace parts of it.
+REVERSAL = """\
+mapping: test.reversal
+version: 1
+title: {zh: 冲正, en: Reversal}
+canonical: settlement.reversal.done.v1
+codec: {kind: json}
+
+fields:
+  - {at: omsgid, to: original_message_id, as: text(30), name: 原报文}
+  - {at: code, to: raw_code, as: text(6), name: 状态码}
+  - {at: text, to: raw_text, as: text(20), name: 说明}
+"""
+
+
+def write(folder: Path, text: str = REVERSAL, **replaced: str) -> Path:
+    """The mapping file with parts of it replaced: `codec="{kind: xml, root: R}"` replaces that key's line."""
+    for key, value in replaced.items():
+        lines = [f"{key}: {value}" if x.startswith(f"{key}:") else x for x in text.splitlines()]
+        text = "\n".join(lines if f"{key}: {value}" in lines else [*lines[:4], f"{key}: {value}", *lines[4:]])
+    path = folder / "test.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def make(folder: Path, text: str = REVERSAL, **replaced: str) -> Mapping:
+    return load(write(folder, text, **replaced))

@@ -1,0 +1,160 @@
+"""A private PostgreSQL for tests: own folder, own loopback port, gone when the tests are.
+
+It listens on 127.0.0.1 at a free port and on a unix socket in its own folder. initdb refuses to run as root, so
+that root hands everything to the system user `postgres`. The server is a child that the kernel kills when the
+test process dies in any way, and its folder is removed by a small watcher then.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+#: Waits on a pipe that only the test process holds; when that closes, stops the server and removes the folder.
+WATCHER = """
+import os, shutil, signal, sys
+sys.stdin.buffer.read()
+folder = sys.argv[1]
+try:
+    os.kill(int(open(folder + "/data/postmaster.pid").readline()), signal.SIGQUIT)
+except (OSError, ValueError):
+    pass
+shutil.rmtree(folder, ignore_errors=True)
+"""
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+shared_buffers = 64MB
+max_connections = 40
+autovacuum_naptime = 10s
+log_min_messages = fatal
+"""
+_PR_SET_PDEATHSIG = 1
+
+
+class Postgresql:
+    """Use `start` first; `url(schema)` is what goes into the settings."""
+
+    def __init__(self) -> None:
+        self._bin = _programs()
+        self._user = "postgres" if os.geteuid() == 0 else None
+        self._folder = Path(tempfile.mkdtemp(prefix="tongqu-postgresql-"))
+        self._port = _free_port()
+        self._server: subprocess.Popen[bytes] | None = None
+        self._watcher = subprocess.Popen(
+            [sys.executable, "-c", WATCHER, str(self._folder)], stdin=subprocess.PIPE, start_new_session=True
+        )
+        self._give_away(self._folder)
+        self._initialise()
+
+    def url(self, schema: str = "public") -> str:
+        return f"postgresql://gateway@127.0.0.1:{self._port}/postgres?options=-csearch_path%3D{schema}"
+
+    def start(self) -> None:
+        """Returns when connections are accepted."""
+        self._server = subprocess.Popen(
+            [self._bin / "postgres", "-D", self._data, "-p", str(self._port), "-k", self._folder],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=self._become,
+        )
+        self._wait()
+
+    def stop(self) -> None:
+        """An orderly stop that does not wait for clients."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """As if the machine had lost power: no process of the server finishes anything."""
+        self._end(signal.SIGQUIT)
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def remove(self) -> None:
+        self.kill()
+        assert self._watcher.stdin is not None
+        self._watcher.stdin.close()
+        self._watcher.wait(10)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _initialise(self) -> None:
+        program: list[str | Path] = [self._bin / "initdb", "-D", self._data, "--no-sync"]
+        subprocess.run(
+            [*program, "-U", "gateway", "-A", "trust", "-E", "UTF8", "--locale=C"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=self._become,
+        )
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.write(SETTINGS)
+
+    def _wait(self) -> None:
+        assert self._server is not None
+        until = time.monotonic() + 20
+        while time.monotonic() < until and self._server.poll() is None:
+            if self._ready():
+                return
+            time.sleep(0.05)
+        raise RuntimeError("PostgreSQL did not start")
+
+    def _ready(self) -> bool:
+        check: list[str | Path] = [self._bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self._port), "-U", "gateway"]
+        return subprocess.run(check, check=False).returncode == 0
+
+    def _end(self, number: signal.Signals) -> None:
+        server, self._server = self._server, None
+        if server is not None and server.poll() is None:
+            server.send_signal(number)
+            server.wait(20)
+
+    def _give_away(self, path: Path) -> None:
+        if self._user is not None:
+            shutil.chown(path, self._user, self._user)
+
+    @property
+    def _become(self) -> Callable[[], None]:
+        """Runs in the child before the server: another user where needed, and to die with its parent."""
+        user = pwd.getpwnam(self._user) if self._user is not None else None
+        prctl = ctypes.CDLL(None).prctl
+
+        def change() -> None:
+            if user is not None:
+                os.setgroups([])
+                os.setgid(user.pw_gid)
+                os.setuid(user.pw_uid)
+            os.chdir("/")
+            prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)  # after setuid, which clears it
+
+        return change
+
+
+def _programs() -> Path:
+    """The newest installed server."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    elsewhere = shutil.which("initdb")
+    if elsewhere is None:
+        raise RuntimeError("PostgreSQL is missing: run scripts/install-postgresql")
+    return Path(elsewhere).resolve().parent
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

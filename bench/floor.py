@@ -17,6 +17,7 @@ from twisted.internet import asyncioreactor
 asyncioreactor.install(uvloop.new_event_loop())
 
 import msgspec  # noqa: E402
+import structlog  # noqa: E402
 from lxml import etree  # noqa: E402
 from twisted.internet import reactor  # noqa: E402
 from twisted.internet.defer import Deferred  # noqa: E402
@@ -27,6 +28,7 @@ from gateway.bus import BusSettings, make_bus  # noqa: E402
 from gateway.bus.contract import Bus, Delivered  # noqa: E402
 from gateway.transports.http import HttpClient, HttpServer, Request, Response  # noqa: E402
 
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 QUEUE = "bench.floor"
 _OK = Response(200, b"<ok/>", "text/xml")
 

@@ -12,6 +12,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -31,8 +32,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's shares no base class with it
 
     def post(self, body: bytes) -> asyncio.Future[int]:
         """Sends one message; the future has the status of the answer."""

@@ -11,6 +11,7 @@ import json
 import re
 import socket
 import time
+from typing import cast
 
 import uvloop
 
@@ -102,8 +103,7 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's shares no base class with it
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -9,7 +9,9 @@ from typing import TypeAlias
 from mappings.definition import Definition, read
 from mappings.document import Reader
 from mappings.errors import Problem
-from mappings.lenses import CodeLens, DecimalLens, TimeLens
+from mappings.lenses import CodeLens
+from mappings.lenses_numbers import DecimalLens
+from mappings.lenses_times import TimeLens
 from mappings.plan import Item, Leaf, Plan, Repeat
 from mappings.resolve import resolve
 from mappings.shape import Field, fields_of

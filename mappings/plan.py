@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 from mappings.definition import Definition, Total
-from mappings.lenses import Lens
+from mappings.lens import Lens
 from mappings.shape import Field
 
 Role: TypeAlias = Literal["field", "const", "envelope", "parent", "skip"]

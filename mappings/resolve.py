@@ -11,7 +11,8 @@ from gateway.canonical.registry import BODIES
 from mappings.definition import Definition, FieldLine, GroupLine, nearest
 from mappings.document import Reader
 from mappings.errors import Refused
-from mappings.lenses import ConstLens, ConvertLens, Lens, TextLens
+from mappings.lens import Lens
+from mappings.lenses import ConstLens, ConvertLens, TextLens
 from mappings.plan import Branch, Item, Leaf, Plan, Repeat, Role
 from mappings.shape import KIND_ZH, Field, fields_of
 from mappings.syntax import BadLens, lens

@@ -8,21 +8,10 @@ from dataclasses import replace
 
 from mappings import codes, converters
 from mappings.definition import nearest
-from mappings.lenses import (
-    CodeLens,
-    ConstLens,
-    ConvertLens,
-    DateLens,
-    DecimalLens,
-    FlagLens,
-    IdentityLens,
-    IntLens,
-    Lens,
-    MoneyLens,
-    NumberLens,
-    TextLens,
-    TimeLens,
-)
+from mappings.lens import Lens
+from mappings.lenses import CodeLens, ConstLens, ConvertLens, FlagLens, IdentityLens, TextLens
+from mappings.lenses_numbers import DecimalLens, IntLens, MoneyLens, NumberLens
+from mappings.lenses_times import DateLens, TimeLens
 from mappings.shape import Field
 
 _CALL = re.compile(r"([a-z_]+)(?:\((.*)\))?", re.DOTALL)

@@ -13,21 +13,10 @@ from msgspec import Struct
 
 from mappings.codec_json import kept_text
 from mappings.definition import Total
-from mappings.lenses import (
-    CHINA,
-    CodeLens,
-    ConvertLens,
-    DateLens,
-    DecimalLens,
-    FlagLens,
-    IdentityLens,
-    IntLens,
-    Lens,
-    MoneyLens,
-    NumberLens,
-    TextLens,
-    TimeLens,
-)
+from mappings.lens import Lens
+from mappings.lenses import CodeLens, ConvertLens, FlagLens, IdentityLens, TextLens
+from mappings.lenses_numbers import DecimalLens, IntLens, MoneyLens, NumberLens
+from mappings.lenses_times import CHINA, DateLens, TimeLens
 from mappings.plan import Branch, Item, Leaf, Repeat
 from mappings.shape import Field, fields_of
 

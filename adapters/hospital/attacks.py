@@ -160,7 +160,7 @@ ATTACKS: dict[str, Attack] = {
     "missing-field": _fields(lambda fields, _: _drop(fields, "psn_no")),
     "extra-field": _fields(lambda fields, _: fields.append(("surprise", "1"))),
     "bad-amount": _fields(lambda fields, _: _set(fields, "medfee_sumamt", "12,34")),
-    "bad-code": _fields(lambda fields, _: _set(fields, "insutype", "999999")),
+    "bad-code": _fields(lambda fields, _: _set(fields, "mdtrt_cert_type", "99")),
     "too-long": _fields(lambda fields, _: _set(fields, "psn_no", "9" * 31)),
     "wrong-parts": _fields(lambda fields, _: _set(fields, "inscp_scp_amt", "0.01")),
     "wrong-lines": _fields(_lose_a_line),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from gateway.contract import ConfigError, Reject
 from mappings import SHIPPED, DefinitionError, Mapping, MappingError, load
 
 _FOLDER: Final = SHIPPED / "settlement"
+FORMATS: Final[tuple[FormatName, ...]] = get_args(FormatName)
 
 
 class Transaction(Struct, frozen=True):
@@ -71,11 +72,12 @@ class Formats:
     """
 
     def __init__(self, own: dict[FormatName, Path]) -> None:
-        self._own = own
+        self._mappings = {name: _load(own.get(name) or _FOLDER / f"{name}.yaml") for name in FORMATS}
+        self._labels = {name: f"{m.name}@{m.version}" for name, m in self._mappings.items()}
 
     def mapping(self, name: FormatName) -> Mapping:
         """The mapping in use under that name."""
-        return _load(self._own.get(name) or _FOLDER / f"{name}.yaml")
+        return self._mappings[name]
 
     def write(self, name: FormatName, body: Body) -> dict[str, Any]:
         """The `input` subtree.
@@ -84,7 +86,7 @@ class Formats:
             Reject: the message holds something this interface cannot say.
         """
         try:
-            return cast(dict[str, Any], self.mapping(name).encode_tree(body))
+            return cast(dict[str, Any], self._mappings[name].encode_tree(body))
         except MappingError as error:
             raise Reject(
                 error.zh, error.en, code="invalid", field=error.canonical or error.field, rule=error.rule
@@ -98,7 +100,7 @@ class Formats:
         """
         tree = answer.output if output is None else output
         try:
-            return self.mapping(name).decode_tree(
+            return self._mappings[name].decode_tree(
                 tree, raw_code=answer.infcode, raw_text=answer.err_msg or None
             )
         except MappingError as error:
@@ -106,8 +108,7 @@ class Formats:
 
     def label(self, name: FormatName) -> str:
         """`name@version`, for the record."""
-        mapping = self.mapping(name)
-        return f"{mapping.name}@{mapping.version}"
+        return self._labels[name]
 
 
 @cache

@@ -206,7 +206,7 @@ class SettlementSettings(Settings):
     )
     verify_refusals: bool = Field(
         default=True,
-        description="资金交易被拒绝时用 5203 核实确未生效（防止“报错但已记账”）/ after a refusal of a money"
+        description="资金交易被拒绝时用 5203 核实确未生效（防止“报错但已记账”） / after a refusal of a money"
         " operation, make sure with 5203 that nothing took effect",
         examples=[True],
     )

@@ -81,17 +81,15 @@ class Session:
         channel.close()
 
     async def depth(self, queue: str) -> int:
-        """Say how many messages wait in the queue; one that is missing is declared again, and empty.
+        """Say how many messages wait in the queue.
 
         Raises:
-            TopologyRefused: What exists on the broker is different.
+            TopologyRefused: There is no such queue. Asking must not make one: it would have no bindings.
         """
         channel = await self._consuming.open_channel()
-        declared = await channel.call(
-            "queue_declare", queue=queue, durable=True, arguments={"x-queue-type": "quorum"}
-        )
+        found = await channel.call("queue_declare", queue=queue, passive=True)
         channel.close()
-        return int(declared.method.message_count)
+        return int(found.method.message_count)
 
     async def read(self, queue: str, handler: Handler, prefetch: int) -> QueueReader:
         """Begin to consume a queue.
@@ -112,6 +110,8 @@ class Session:
 
     def close(self) -> None:
         """Say what is still to be said, and take leave; a broker that does not answer is left."""
+        if self._lost is not None:
+            return
         for reader in self._readers:
             reader.flush()
         for connection in self._connections:

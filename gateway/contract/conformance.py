@@ -5,10 +5,11 @@
     def test_conformance() -> None:
         assert problems(adapter, {"url": "http://127.0.0.1:9/"}) == []
 
-Every problem is a sentence that says what to correct. A sample is a folder `samples/<case>/` with one canonical
-file or several and the wire bytes beside them:
+Every problem is a sentence that says what to correct. A sample is a folder `samples/<case>/` with what the wire
+bytes mean, and the bytes beside it:
 
-    canonical.json            {"type": "identity.person.queried.v1", "data": {…}}
+    canonical.json            {"type": "identity.person.queried.v1", "data": {…}}; or several `canonical*.json`
+    expected.json             instead, where the bytes are no canonical message (a refusal): any JSON
     wire.xml, reply.json, …   the bytes as the partner sends or gets them
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,15 +164,20 @@ def _folder(adapter: Adapter[Any]) -> Iterator[str]:
 
 def _sample(case: Path) -> Iterator[str]:
     files = [entry for entry in case.iterdir() if entry.is_file()]
-    canonical = [file for file in files if file.name.startswith("canonical") and file.suffix == ".json"]
-    wire = [file for file in files if file not in canonical and file.suffix != ".md"]
-    if not canonical:
+    meanings = [f for f in files if f.suffix == ".json" and f.name.startswith(("canonical", "expected"))]
+    wire = [file for file in files if file not in meanings and file.suffix != ".md"]
+    if not meanings:
         yield "no canonical.json"
     if not wire:
         yield "no wire bytes beside canonical.json"
     yield from (f"{file.name} is empty" for file in wire if not file.stat().st_size)
-    for file in canonical:
-        yield from _tried(file.name, lambda file=file: canonical_sample(file))  # type: ignore[misc]
+    for file in meanings:
+        read = canonical_sample if file.name.startswith("canonical") else _json
+        yield from _tried(file.name, partial(read, file))
+
+
+def _json(file: Path) -> object:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _tried(what: str, act: Callable[[], object]) -> Iterator[str]:

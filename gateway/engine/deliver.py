@@ -61,8 +61,12 @@ class Courier:
 
     async def start(self) -> None:
         """Declares the partner's queue and begins to take from it."""
-        await self._bus.declare(self.to.queue, [binding_of(self.partner)])
+        await self.declare()
         self._consumer = await self._bus.consume(self.to.queue, self._take, self.to.concurrency)
+
+    async def declare(self) -> None:
+        """The partner's queue, bound to what is meant for it."""
+        await self._bus.declare(self.to.queue, [binding_of(self.partner)])
 
     async def stop(self) -> None:
         """Takes no more, and waits for what is under way; its outcomes are recorded."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from twisted.internet.defer import Deferred
 
-from gateway.bus.contract import Bus, BusError
+from gateway.bus.contract import Bus, BusError, TopologyRefused
 from gateway.contract import Log, Prepared, Unknown
 from gateway.engine.accept import milliseconds
 from gateway.engine.deliver import Courier
@@ -113,6 +113,9 @@ class Keeper:
             return False
         try:
             queued = await self._bus.depth(courier.to.queue)
+        except TopologyRefused:  # somebody removed the queue: declare it again, and everything is lacking
+            await courier.declare()
+            return True
         except BusError:
             return False
         return owed > queued + len(courier.in_flight)

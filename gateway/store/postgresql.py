@@ -69,6 +69,9 @@ SEQUENCE: Final = f"""WITH v AS (SELECT n, %b::bigint + place - 1 AS position
     INSERT INTO audit_index (position, n) SELECT position, n FROM v"""
 #: One statement that opens the transaction's identity: its fate can be asked for after a broken connection.
 IDENTITY: Final = "SELECT pg_current_xact_id()::text"
+#: A server process may sit in our lost transaction, with its locks, until TCP gives up: it is ended by us.
+END_LOST: Final = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE backend_xid = %b::text::xid8::xid AND pid <> pg_backend_pid()"""
 FATE: Final = "SELECT pg_xact_status(%b::text::xid8)"
 
 
@@ -123,16 +126,16 @@ class PostgresqlSession:
 
     def begin(self) -> None:
         try:
-            self._connection.execute("BEGIN")
+            self._connection.execute("BEGIN", prepare=False)
         except psycopg.OperationalError:  # lost while idle: nothing is at stake yet
             self._connection.close()
             self.ready()
-            self._connection.execute("BEGIN")
+            self._connection.execute("BEGIN", prepare=False)
         [(self._transaction,)] = self._execute(IDENTITY, ()).fetchall()
 
     def commit(self) -> None:
         try:
-            self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT", prepare=False)
         except psycopg.OperationalError as error:
             if self._connection.broken or self._connection.closed:
                 raise CommitBroken from error
@@ -141,13 +144,14 @@ class PostgresqlSession:
     def was_committed(self) -> bool:
         """The server knows the fate of every recent transaction, also after it crashed and recovered."""
         [(fate,)] = self._execute(FATE, (self._transaction,)).fetchall()
-        if fate == "in progress":  # its server process has not noticed yet that we are gone
+        if fate == "in progress":
+            self._execute(END_LOST, (self._transaction,))
             raise errors.unavailable("in progress")
         return bool(fate == "committed")
 
     def rollback(self) -> None:
         try:
-            self._connection.execute("ROLLBACK")
+            self._connection.execute("ROLLBACK", prepare=False)
         except psycopg.Error:
             self._connection.close()  # `ready` opens another
 

@@ -233,6 +233,17 @@ async def test_declared_and_consumed_before_start_takes_effect(buses: Buses) -> 
     await inbox.wait(1)
 
 
+async def test_depth_counts_what_waits(buses: Buses) -> None:
+    bus = await buses.started()
+    await bus.declare(bus_name(buses), ["k"])
+    await gatherResults([bus.publish("k", str(n), b"x", {}) for n in range(4)])
+    while await bus.depth(bus_name(buses)) != 4:
+        await sleep(0.05)  # RabbitMQ counts a moment later
+    with pytest.raises(TopologyRefused):
+        await bus.depth("nobody.declared.this")
+    await bus.publish("k", "the bus still works", b"", {})
+
+
 async def test_status_is_told_at_each_change(buses: Buses) -> None:
     bus = buses.make()
     heard: list[str] = []

@@ -43,7 +43,7 @@ def test_auto_without_a_broker_is_embedded() -> None:
 async def test_start_without_a_broker_says_so_in_time() -> None:
     (port,) = free_ports(1)
     url = SecretStr(f"amqp://guest:geheim@127.0.0.1:{port}/")
-    bus = make_bus(BusSettings(kind="rabbitmq", url=url, connect_timeout=0.3), reactor)
+    bus = make_bus(BusSettings(kind="rabbitmq", url=url, connect_timeout=1.0), reactor)
     with pytest.raises(BusDown, match="refused"):
         await bus.start()
     assert bus.status.state == "down"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.canonical.settlement import ClaimSubmitted, ReversalRequested
 from mappings import Refused, converters
 from mappings.converters import Converter
-from mappings.lenses import CHINA
+from mappings.lenses_times import CHINA
 from mappings.shape import fields_of
 from mappings.syntax import BadLens, lens
 from mappings.values import with_check_digit

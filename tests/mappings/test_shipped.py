@@ -69,7 +69,9 @@ def test_damaged_messages_are_refused_or_lawful(name: str) -> None:
 
 
 def test_laws_are_not_kept_by_a_lens_that_loses_the_sign(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mappings.lenses.fen_to_yuan", lambda fen: f"{abs(fen) // 100}.{abs(fen) % 100:02d}")
+    monkeypatch.setattr(
+        "mappings.lenses_numbers.fen_to_yuan", lambda fen: f"{abs(fen) // 100}.{abs(fen) % 100:02d}"
+    )
     with pytest.raises(LawBroken):
         check_laws(MAPPINGS["settlement.2208.output"])
 

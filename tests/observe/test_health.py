@@ -101,6 +101,7 @@ def test_metrics_and_everything_else() -> None:
 async def test_over_http() -> None:
     """The handler behind the real server."""
     from twisted.internet import reactor
+
     from gateway.transports.http.client import HttpClient
     from gateway.transports.http.listeners import Listeners
 

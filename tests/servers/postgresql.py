@@ -1,15 +1,13 @@
 """A private PostgreSQL for tests: own folder, own loopback port, gone when the tests are.
 
 It listens on 127.0.0.1 at a free port and on a unix socket in its own folder. initdb refuses to run as root, so
-that root hands everything to the system user `postgres`. The server is a child that the kernel kills when the
-test process dies in any way, and its folder is removed by a small watcher then.
+that root hands everything to the system user `postgres`. However the test process ends, a small watcher notices,
+stops the server and removes its folder.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -17,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 #: Waits on a pipe that only the test process holds; when that closes, stops the server and removes the folder.
 WATCHER = """
@@ -38,7 +36,6 @@ max_connections = 40
 autovacuum_naptime = 10s
 log_min_messages = fatal
 """
-_PR_SET_PDEATHSIG = 1
 
 
 class Postgresql:
@@ -47,6 +44,9 @@ class Postgresql:
     def __init__(self) -> None:
         self._bin = _programs()
         self._user = "postgres" if os.geteuid() == 0 else None
+        self._as_user: dict[str, Any] = (
+            {"user": self._user, "group": self._user, "extra_groups": []} if self._user else {}
+        )
         self._folder = Path(tempfile.mkdtemp(prefix="tongqu-postgresql-"))
         self._port = _free_port()
         self._server: subprocess.Popen[bytes] | None = None
@@ -65,7 +65,8 @@ class Postgresql:
             [self._bin / "postgres", "-D", self._data, "-p", str(self._port), "-k", self._folder],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=self._become,
+            cwd="/",
+            **self._as_user,
         )
         self._wait()
 
@@ -98,7 +99,8 @@ class Postgresql:
             [*program, "-U", "gateway", "-A", "trust", "-E", "UTF8", "--locale=C"],
             check=True,
             stdout=subprocess.DEVNULL,
-            preexec_fn=self._become,
+            cwd="/",
+            **self._as_user,
         )
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(SETTINGS)
@@ -113,7 +115,16 @@ class Postgresql:
         raise RuntimeError("PostgreSQL did not start")
 
     def _ready(self) -> bool:
-        check: list[str | Path] = [self._bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self._port), "-U", "gateway"]
+        check: list[str | Path] = [
+            self._bin / "pg_isready",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self._port),
+            "-U",
+            "gateway",
+        ]
         return subprocess.run(check, check=False).returncode == 0
 
     def _end(self, number: signal.Signals) -> None:
@@ -125,22 +136,6 @@ class Postgresql:
     def _give_away(self, path: Path) -> None:
         if self._user is not None:
             shutil.chown(path, self._user, self._user)
-
-    @property
-    def _become(self) -> Callable[[], None]:
-        """Runs in the child before the server: another user where needed, and to die with its parent."""
-        user = pwd.getpwnam(self._user) if self._user is not None else None
-        prctl = ctypes.CDLL(None).prctl
-
-        def change() -> None:
-            if user is not None:
-                os.setgroups([])
-                os.setgid(user.pw_gid)
-                os.setuid(user.pw_uid)
-            os.chdir("/")
-            prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)  # after setuid, which clears it
-
-        return change
 
 
 def _programs() -> Path:

@@ -9,7 +9,7 @@ from tests.twisted_runner import run
 async def started(settings: StoreSettings) -> SqlStore:
     from twisted.internet import reactor
 
-    store = open_store(settings, reactor)  # type: ignore[arg-type]
+    store = open_store(settings, reactor)
     await store.start()
     return store
 

@@ -49,13 +49,11 @@ async def test_entries_of_a_message(store: SqlStore) -> None:
 
 async def test_refused_units_leave_no_entries(store: SqlStore) -> None:
     unit = accept()
-    await gatherResults(
-        [
-            store.commit(unit),
-            store.commit(accept(partner_message_id=unit.message.partner_message_id)),
-            store.commit(advance(unit.deliveries[0].id, "sending", "accepted", audit=(audit(None),))),
-        ]
-    )
+    again = accept(partner_message_id=unit.message.partner_message_id)
+    late = advance(unit.deliveries[0].id, "sending", "accepted", audit=(audit(None),))
+    waiting = [store.commit(unit), store.commit(again)]
+    assert await store.commit(late) is False
+    await gatherResults(waiting)
     listed = await deferToThread(store.audit_source().unsequenced, 10)
     assert [id_ for id_, _ in listed] == [unit.audit[0].id]
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twisted.internet.defer import DeferredList
@@ -63,7 +64,7 @@ async def test_full_by_page_count(store: SqlStore) -> None:
 
     await store.work(lambda session: limit(session, 60))
     units = [accept(raw=os.urandom(5000)) for _ in range(100)]
-    results = await DeferredList([store.commit(unit) for unit in units], consumeErrors=True)
+    results: list[Any] = await DeferredList([store.commit(unit) for unit in units], consumeErrors=True)
     assert {result.type for ok, result in results if not ok} == {Unavailable}
     for (ok, _), unit in zip(results, units, strict=True):
         assert (await store.message(unit.message.id) is not None) == ok

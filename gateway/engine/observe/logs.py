@@ -163,8 +163,10 @@ def _from_twisted(event: Any) -> None:
     """Twisted's log into our stream. Its events carry a format and, where something failed, a failure."""
     from twisted.logger import formatEvent  # noqa: PLC0415  the command line's short commands need no Twisted
 
-    log = structlog.get_logger()
     level = getattr(event.get("log_level"), "name", "info")
+    if level in {"debug", "info"}:  # every port that opens and closes: our own lines say what matters
+        return
+    log = structlog.get_logger()
     failure = event.get("log_failure")
     facts = {} if failure is None else {"exc_info": failure.value}
     namespace = str(event.get("log_namespace", ""))

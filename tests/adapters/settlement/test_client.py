@@ -142,7 +142,15 @@ async def test_every_fault_of_a_settlement_has_its_outcome(tmp_path: Path, kind:
 
 @pytest.mark.parametrize(
     "kind",
-    ["delay-after-commit", "drop-after-commit", "reset-before", "silence", "truncated", "http-502", "slow-drip"],
+    [
+        "delay-after-commit",
+        "drop-after-commit",
+        "reset-before",
+        "silence",
+        "truncated",
+        "http-502",
+        "slow-drip",
+    ],
 )
 async def test_a_failed_upload_settles_nothing_and_is_repeated(tmp_path: Path, kind: str) -> None:
     async with rig(tmp_path) as it:

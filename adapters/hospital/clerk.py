@@ -75,7 +75,7 @@ class Clerk:
         return await self._ask(inquiry, inbound)
 
     async def _unknown_original(self, inquiry: Inquiry, body: ReversalRequested, request: Request) -> bytes:
-        zh, en = "找不到原报文，无可冲正", "the original was never received: nothing to reverse"
+        zh, en = "没有送出过该原报文，无可冲正", "the original was never sent on: nothing to reverse"
         fault = Fault(
             code="unknown-original",
             zh=zh,

@@ -138,7 +138,7 @@ class HospitalCodec:
     def _violated(self, call: Call, payload: etree._Element) -> Fault:
         payload.tag = tag(call.request)
         found = violations(self._validator, payload)[0]
-        field = found.field.partition("/")[2]
+        field = found.field.partition("/")[2][:_LONGEST]
         return Fault(
             code="invalid",
             zh=found.zh,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
-from typing import cast
 
 from lxml import etree
 
-from adapters.hospital.faults import Fault, Side
+from adapters.hospital.faults import Fault
 from adapters.hospital.settings import HospitalSettings, XTif
 from gateway.contract import Context
 from gateway.transports.http import Request, media_type
@@ -110,14 +109,20 @@ def _soap(root: etree._Element, request: Request) -> SoapRequest:
     try:
         return read_envelope(root, request)
     except SoapFault as error:
-        side = "Client" if error.code == "MustUnderstand" else error.code
         namespace = etree.QName(root).namespace
-        raise Fault(
-            code="malformed",
-            zh=error.reason_zh,
-            en=error.reason_en,
-            side=cast(Side, side),
-            rule=error.subcode or error.code,
-            field=error.field,
-            version=next((version for version in Version if version.namespace == namespace), None),
-        ) from None
+        version = next((version for version in Version if version.namespace == namespace), None)
+        raise _not_soap(error, version) from None
+
+
+def _not_soap(error: SoapFault, version: Version | None) -> Fault:
+    if error.code == "MustUnderstand":  # its text names the header, whose name is the sender's to choose
+        zh, en = "含有必须处理而无法处理的 SOAP 头", "a header block that must be understood is not"
+        return Fault(code="malformed", zh=zh, en=en, side="MustUnderstand", rule="header", version=version)
+    return Fault(
+        code="malformed",
+        zh=error.reason_zh,
+        en=error.reason_en,
+        side=error.code,
+        rule=error.subcode,
+        version=version,
+    )

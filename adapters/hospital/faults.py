@@ -14,6 +14,7 @@ What stood in a field is never repeated; only what the platform wrote is passed 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
@@ -27,19 +28,20 @@ NAMESPACE = "urn:tongqu:hospital:v1"
 DETAILS = ("code", "field", "name", "rule", "line", "refusal_id", "message_id", "infcode", "err_msg")
 
 #: Whose turn it is: Client must change the message, Server means "the same message again".
-Side = Literal["Client", "Server"]
+Side = Literal["Client", "Server", "VersionMismatch", "MustUnderstand"]
 
-_IN_V12 = {"Client": "Sender", "Server": "Receiver", "VersionMismatch": "VersionMismatch"}
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_IN_V12 = {"Client": "Sender", "Server": "Receiver"}
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Fault(Exception):
     """Ends a request. `record` says whether it is input that was not accepted, to be audited."""
 
     code: str  #: stable: `malformed`, `invalid`, `signature`, `replay`, `duplicate-msgid`, `pending`, …
     zh: str
     en: str
-    side: Side | Literal["VersionMismatch"] = "Client"
+    side: Side = "Client"
     field: str = ""
     name: str = ""
     rule: str = ""
@@ -65,24 +67,29 @@ def response(announced: Version, fault: Fault) -> Response:
     return Response(status, wrap(version, _v12(fault)), version.content_type)
 
 
+def _text(value: str) -> str:
+    """Element content. What the platform wrote came as JSON and may hold what XML cannot."""
+    return escape(_NOT_XML.sub("\ufffd", value))
+
+
 def _v11(fault: Fault) -> bytes:
     return (
         f"<soap:Fault><faultcode>soap:{fault.side}</faultcode>"
-        f"<faultstring>{escape(f'{fault.zh} / {fault.en}')}</faultstring>"
+        f"<faultstring>{_text(f'{fault.zh} / {fault.en}')}</faultstring>"
         f"<detail>{_detail(fault)}</detail></soap:Fault>"
     ).encode()
 
 
 def _v12(fault: Fault) -> bytes:
     return (
-        f"<soap:Fault><soap:Code><soap:Value>soap:{_IN_V12[fault.side]}</soap:Value></soap:Code><soap:Reason>"
-        f'<soap:Text xml:lang="zh">{escape(fault.zh)}</soap:Text>'
-        f'<soap:Text xml:lang="en">{escape(fault.en)}</soap:Text></soap:Reason>'
+        f"<soap:Fault><soap:Code><soap:Value>soap:{_IN_V12.get(fault.side, fault.side)}</soap:Value></soap:Code><soap:Reason>"
+        f'<soap:Text xml:lang="zh">{_text(fault.zh)}</soap:Text>'
+        f'<soap:Text xml:lang="en">{_text(fault.en)}</soap:Text></soap:Reason>'
         f"<soap:Detail>{_detail(fault)}</soap:Detail></soap:Fault>"
     ).encode()
 
 
 def _detail(fault: Fault) -> str:
-    values = ((name, getattr(fault, name)) for name in DETAILS)
-    children = "".join(f"<hos:{name}>{escape(str(value))}</hos:{name}>" for name, value in values if value)
+    values = ((name, str(getattr(fault, name))) for name in DETAILS if getattr(fault, name))
+    children = "".join(f"<hos:{name}>{_text(value)}</hos:{name}>" for name, value in values)
     return f'<hos:Refused xmlns:hos="{NAMESPACE}">{children}</hos:Refused>'

@@ -47,7 +47,7 @@ class SettlementSender:
         if isinstance(body, ClaimSubmitted) and body.fee_lines:
             before = await self._details(body, tree)
         msgid, content = await self._channel.make(transaction.infno, tree, body)
-        return Prepared(operation=transaction.infno, reference=msgid, content=content, before=before)
+        return Prepared(operation=transaction.operation, reference=msgid, content=content, before=before)
 
     async def send(self, message: Message, prepared: Prepared) -> Outcome:
         """One attempt. Raises PartnerDown where nothing was sent that could take effect."""

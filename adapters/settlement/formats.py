@@ -23,16 +23,17 @@ FORMATS: Final[tuple[FormatName, ...]] = get_args(FormatName)
 class Transaction(Struct, frozen=True):
     """How one kind of message is carried."""
 
+    operation: str  #: its name in the manifest
     infno: str
     input: FormatName
     output: FormatName | None  #: None where success says everything
     moves_money: bool
 
 
-SETTLE: Final = Transaction("2207", "2207.input", "2207.output", moves_money=True)
-CANCEL: Final = Transaction("2208", "2208.input", "2208.output", moves_money=True)
-PERSON: Final = Transaction("1101", "1101.input", "1101.output", moves_money=False)
-REVERSE: Final = Transaction("2601", "2601.input", None, moves_money=False)
+SETTLE: Final = Transaction("outpatient-settlement", "2207", "2207.input", "2207.output", moves_money=True)
+CANCEL: Final = Transaction("settlement-cancellation", "2208", "2208.input", "2208.output", moves_money=True)
+PERSON: Final = Transaction("person-query", "1101", "1101.input", "1101.output", moves_money=False)
+REVERSE: Final = Transaction("settlement-reversal", "2601", "2601.input", None, moves_money=False)
 
 #: Canonical request → transaction.
 TRANSACTIONS: Final[dict[type[Body], Transaction]] = {

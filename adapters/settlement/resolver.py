@@ -35,6 +35,9 @@ from gateway.contract import (
 
 _QUERY = "5203"
 _REVERSE = "2601"
+_NO_REFERENCE = Unknown(
+    reason="没有报文ID，无法查询或冲正 / without its msgid it can be neither asked for nor reversed"
+)
 
 
 class SettlementResolver:
@@ -54,6 +57,8 @@ class SettlementResolver:
 
     async def look_up(self, message: Message, prepared: Prepared) -> Accepted | Absent | Unknown:
         """Whether the platform's books hold the settlement of our msgid."""
+        if not prepared.reference:
+            return _NO_REFERENCE
         body = asked(message.data)
         heard = await self._ask(_QUERY, self._query_tree(body), body)
         if not isinstance(heard, Answer):
@@ -72,20 +77,29 @@ class SettlementResolver:
             return Rejected(code="irreversible", reason="冲正本身不可冲正 / a reversal cannot be reversed")
         if not isinstance(body, ClaimSubmitted | CancellationRequested):
             return Reversed()  # a question has no effect
+        if not prepared.reference:
+            return _NO_REFERENCE
         tree = self._channel.formats.write(
             "2601.input", _reversal(body, prepared.reference, transaction.infno)
         )
         heard = await self._ask(_REVERSE, tree, body)
-        if not isinstance(heard, Answer):
-            return _not_heard(heard)
-        if self._channel.succeeded(heard) or self.is_reversed(heard):
-            return Reversed(raw=heard.raw)
-        if says(heard, self._settings.not_found_words) or heard.infcode in self._settings.doubtful_codes:
+        return self._undone(heard) if isinstance(heard, Answer) else _not_heard(heard)
+
+    def _undone(self, answer: Answer) -> ReverseOutcome:
+        if self._channel.succeeded(answer) or self.is_reversed(answer):
+            return Reversed(raw=answer.raw)
+        if answer.infcode in self._settings.doubtful_codes:
             return Unknown(
-                reason="平台未找到原交易，不能确认其今后不会生效 / the platform does not know the original and may yet accept it",
-                raw=heard.raw,
+                reason=f"2601 代码 {answer.infcode} 表示结果不明 / the code leaves the outcome open",
+                raw=answer.raw,
             )
-        return Rejected(code=heard.infcode, reason=heard.err_msg, raw=heard.raw)
+        if says(answer, self._settings.not_found_words):
+            return Unknown(
+                reason="平台未找到原交易，不能确认其今后不会生效 / the platform does not know the original and may"
+                " yet accept it",
+                raw=answer.raw,
+            )
+        return Rejected(code=answer.infcode, reason=answer.err_msg, raw=answer.raw)
 
     def is_reversed(self, answer: Answer) -> bool:
         """Whether a 2601 that was refused says that the original has no effect all the same."""

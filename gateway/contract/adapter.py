@@ -120,9 +120,18 @@ class ReplayGuard(Protocol):
 class Listeners(Protocol):
     """HTTP listeners shared by all partners: several may mount paths on one `host:port`."""
 
-    async def mount(self, endpoint: str, path: str, handler: Any, limits: Any = None, tls: Any = None) -> Any:
+    async def mount(
+        self,
+        endpoint: str,
+        path: str,
+        handler: Any,
+        limits: Any = None,
+        tls: Any = None,
+        refused: Any = None,
+    ) -> Any:
         """Serves `path` (exact, or below it where it ends in `/`) by `handler`, which takes and gives the
-        request and response of `gateway.transports.http`. Returns an object with `port: int` and
+        request and response of `gateway.transports.http`; `refused` is asked how to answer what HTTP itself
+        refuses, such as a body beyond the limit. Returns an object with `port: int` and
         `async unmount()`. The listener opens with its first mount and closes with its last.
 
         Raises:

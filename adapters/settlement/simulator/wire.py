@@ -20,6 +20,7 @@ from gateway.transports.http import tif
 _MAX_HEAD: Final = 32 * 1024
 _JSON: Final = "application/json; charset=utf-8"
 _DRIPS: Final = 8
+_NONCES: Final = 100_000
 
 
 def http(status: int, body: bytes, kind: str = _JSON) -> bytes:
@@ -45,6 +46,7 @@ class SimulatorSite(Factory):
         self.faults = Faults(Random(options.seed))  # noqa: S311 - repeatable on purpose
         self.control = Control(platform, self.faults)
         self._nonces: dict[str, float] = {}
+        self._room = _NONCES
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
         return Connection(self)
@@ -63,8 +65,10 @@ class SimulatorSite(Factory):
         if self._nonces.get(checked.nonce, 0.0) > now:
             return "replay"
         self._nonces[checked.nonce] = now + checked.keep_for
-        if len(self._nonces) > 100_000:
+        if len(self._nonces) > self._room:
             self._nonces = {n: until for n, until in self._nonces.items() if until > now}
+            # At least half of the room is free again, so that sweeping stays rare.
+            self._room = max(_NONCES, 2 * len(self._nonces))
         return None
 
 

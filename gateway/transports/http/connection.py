@@ -28,6 +28,8 @@ from gateway.transports.http.reader import Phase, RequestReader
 from gateway.transports.http.tls import peer_subject
 
 Handler = Callable[[Request], "Response | Deferred[Response] | Awaitable[Response]"]
+#: Says how a request that HTTP itself refuses is to be answered: its head (no body), and the status.
+Refusing = Callable[[Request, int], Coroutine[Any, Any, Response]]
 
 _REFUSALS = {
     400: ("请求格式错误", "malformed request"),
@@ -56,6 +58,7 @@ class Site:
     deadlines: Deadlines
     received_at: Callable[[], int]
     report: Callable[[Request, Failure], None]
+    refused: Refusing | None = None
     closing: bool = False
     connections: set[ServerConnection] = field(default_factory=set)
     drained: Callable[[], None] = lambda: None  #: called when the last connection has gone
@@ -180,7 +183,7 @@ class ServerConnection(Protocol):
                 self._serve(*reader.ready.popleft())
             else:
                 if reader.refused:
-                    self._send_refusal(reader.refused)
+                    self._refuse(reader.refused)
                 return
 
     def _serve(self, request: Request, keep: bool) -> None:
@@ -254,10 +257,32 @@ class ServerConnection(Protocol):
 
     # -- ending --------------------------------------------------------------------------------------
 
-    def _send_refusal(self, status: int) -> None:
+    def _refuse(self, status: int) -> None:
+        """Ask whoever the request was for how to say it; say it plainly where that is nobody."""
+        reader, ask = self._reader, self._site.refused
+        head = reader.head()
+        reader.refused = 0
+        if ask is None or head is None:
+            self._send_refusal(refusal(status))
+            return
+        self._busy = True
+        self.deadline = NEVER
+        answer = Deferred.fromCoroutine(ask(head, status))
+        answer.addErrback(self._not_said, head, status)
+        answer.addCallback(self._refusal_said)
+
+    def _not_said(self, failure: Failure, head: Request, status: int) -> Response:
+        self._site.report(head, failure)
+        return refusal(status)
+
+    def _refusal_said(self, response: Response) -> None:
+        self._busy = False
+        if not self._gone:
+            self._send_refusal(response)
+
+    def _send_refusal(self, response: Response) -> None:
         """Answer, close our half, and let the peer read it: closing at once would reset its unread data."""
-        self._reader.refused = 0
-        self.transport.write(encode_response(refusal(status), connection=b"close"))
+        self.transport.write(encode_response(response, connection=b"close"))
         self._leave(self._limits.linger_timeout)
         if self._secure:  # TLS has no half-closed state
             self.transport.loseConnection()

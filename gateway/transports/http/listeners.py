@@ -16,7 +16,7 @@ from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, T
 from twisted.internet.error import CannotListenError
 
 from gateway.contract.errors import ConfigError
-from gateway.transports.http.connection import Handler, refusal
+from gateway.transports.http.connection import Handler, Refusing, refusal
 from gateway.transports.http.limits import ServerLimits
 from gateway.transports.http.messages import Request, Response
 from gateway.transports.http.server import HttpServer
@@ -32,6 +32,7 @@ _NOT_FOUND = Response(404, "没有这个路径 / no such path\n".encode())
 class _Path:
     handler: Handler
     max_body: int
+    refused: Refusing | None
 
 
 @dataclass(slots=True)
@@ -49,8 +50,15 @@ class _Listener:
         if found is None:
             return _NOT_FOUND
         if len(request.body) > found.max_body:
-            return refusal(413)
+            return self.refuse(request, 413)
         return found.handler(request)
+
+    async def refuse(self, request: Request, status: int) -> Response:
+        """Whoever the request was for says how it is refused."""
+        found = self.exact.get(request.path) or self._below(request.path)
+        if found is None or found.refused is None:
+            return refusal(status)
+        return await found.refused(request, status)
 
     def _below(self, path: str) -> _Path | None:
         # The longest prefix wins, so that a partner below another's folder is reached.
@@ -100,8 +108,12 @@ class Listeners:
         handler: Handler,
         limits: ServerLimits | None = None,
         tls: ServerTls | None = None,
+        refused: Refusing | None = None,
     ) -> Mount:
         """Serves `path` (exact, or below it where it ends in `/`).
+
+        Args:
+            refused: asked how to answer what HTTP refuses before it is complete.
 
         Raises:
             ConfigError: the path is taken or malformed, the port cannot be opened, or is open with other TLS.
@@ -119,7 +131,7 @@ class Listeners:
                 key = key if not key.endswith(":0") else f"{key[:-1]}{listener.port}"
                 self._listeners[key] = listener
             _check(listener, endpoint, path, tls)
-            listener.table(path)[path] = _Path(handler, limits.max_body)
+            listener.table(path)[path] = _Path(handler, limits.max_body, refused)
             _widen(listener.server, limits)
             return Mount(self, key, path, listener.port)
         finally:
@@ -152,7 +164,7 @@ class Listeners:
     async def _listen(self, endpoint: str, limits: ServerLimits, tls: ServerTls | None) -> _Listener:
         host, _, port = endpoint.rpartition(":")
         listener = _Listener(tls)
-        listener.server = HttpServer(listener, limits, reactor=self._reactor)
+        listener.server = HttpServer(listener, limits, refused=listener.refuse, reactor=self._reactor)
         try:
             opened: Any = await listener.server.listen(self._open(host.strip("[]"), int(port), tls))
         except (CannotListenError, OSError) as error:

@@ -91,6 +91,10 @@ class RequestReader:
             self.refused = status
             self.continue_owed = False
 
+    def head(self) -> Request | None:
+        """What is understood of a request that is being refused: its head, without a body."""
+        return self._request([]) if self._url else None
+
     def rearm(self) -> None:
         """Restart the present phase's time limit, as the peer was kept waiting by us."""
         limits = self._limits
@@ -162,7 +166,7 @@ class RequestReader:
         if len(self.ready) >= self._limits.max_pipelined:
             self._stop(503)
         keep = self._parser.should_keep_alive()
-        self.ready.append((self._request(), keep))
+        self.ready.append((self._request(self._body), keep))
         self.phase = Phase.IDLE if keep else Phase.DEAF
 
     # -- inside ------------------------------------------------------------------------------------
@@ -181,10 +185,9 @@ class RequestReader:
         self.refused = status
         raise _Refused
 
-    def _request(self) -> Request:
+    def _request(self, body: list[bytes]) -> Request:
         target = self._url if self._url.startswith(b"/") else _origin_form(self._url)
         path, _, query = target.decode("latin-1").partition("?")
-        body = self._body
         return Request(
             method=self._parser.get_method().decode("ascii"),
             path=path,

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from gateway.transports.http.connection import Handler, ServerConnection, Site
+from gateway.transports.http.connection import Handler, Refusing, ServerConnection, Site
 from gateway.transports.http.deadlines import Deadlines
 from gateway.transports.http.limits import ServerLimits
 from gateway.transports.http.messages import Request
@@ -42,6 +42,8 @@ class HttpServer:
         handler: gets a complete request; answers with a `Response`, a Deferred or a coroutine of one.
             Its work is never cancelled, not even when the peer goes away: it may be in mid-commit.
         limits: what a peer may ask of us.
+        refused: asked how to answer what is refused before it is complete (a body beyond its limit, a
+            malformed head); None answers with a short text.
         reactor: for timers; None takes the installed one.
         report: told of handler failures; the peer sees only a generic 500.
         received_at: stamps requests, unix nanoseconds.
@@ -53,6 +55,7 @@ class HttpServer:
         handler: Handler,
         limits: ServerLimits | None = None,
         *,
+        refused: Refusing | None = None,
         reactor: Reactor | None = None,
         report: Callable[[Request, Failure], None] = log_failure,
         received_at: Callable[[], int] = time.time_ns,
@@ -66,6 +69,7 @@ class HttpServer:
             deadlines=Deadlines(self._reactor, _resolution(limits), monotonic),
             received_at=received_at,
             report=report,
+            refused=refused,
         )
         self._factory = _Connections(self._site)
         self._ports: list[Port] = []

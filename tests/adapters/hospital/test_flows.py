@@ -118,12 +118,13 @@ async def test_the_simulator_repeats_where_no_answer_comes() -> None:
 
 
 @pytest.mark.parametrize("soap", ["1.1", "1.2"])
-@pytest.mark.parametrize("call", ["settle", "upload"])
+@pytest.mark.parametrize("call", ["settle", "upload", "query_person", "reverse"])
 async def test_unavailable(tmp_path, soap, call) -> None:
     async with world(tmp_path) as w:
         w.inbox.error = Unavailable("存储不可用", "the store is down")
         hospital = w.hospital(soap=soap)
-        answer = await getattr(hospital, call)()
+        arguments = ("H99010100001202501020900000001", "9901") if call == "reverse" else ()
+        answer = await getattr(hospital, call)(*arguments)
         hospital.close()
     assert (answer.status, answer.code, answer.soap) == (500, "unavailable", soap)
     assert (b"soap:Server" if soap == "1.1" else b"soap:Receiver") in answer.raw
@@ -131,14 +132,14 @@ async def test_unavailable(tmp_path, soap, call) -> None:
 
 @pytest.mark.parametrize("soap", ["1.1", "1.2"])
 async def test_the_platform_says_no(tmp_path, soap) -> None:
-    refused = RequestRefused(code="rejected", reason="余额不足", raw_code="-1", raw_text="余额<0 & 不足")
+    refused = RequestRefused(code="rejected", reason="余额不足", raw_code="-1", raw_text="余额<0 & 不足\x00")
     async with world(tmp_path) as w:
         w.inbox.answer = lambda inbound: refused
         hospital = w.hospital(soap=soap)
         answer = await hospital.settle()
         hospital.close()
     assert (answer.code, answer.soap) == ("rejected", soap)
-    assert (answer.fields["infcode"], answer.fields["err_msg"]) == ("-1", "余额<0 & 不足")
+    assert (answer.fields["infcode"], answer.fields["err_msg"]) == ("-1", "余额<0 & 不足\ufffd")
     assert (b"soap:Client" if soap == "1.1" else b"soap:Sender") in answer.raw
     assert answer.fields["message_id"] == f"m-{hospital.msgid(0)}"
     assert w.inbox.refused == []

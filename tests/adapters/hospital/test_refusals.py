@@ -214,3 +214,16 @@ async def test_gbk_is_read(tmp_path) -> None:
         hospital.close()
         assert answer.status == 200
         assert w.inbox.accepted[0].body.operator_name == "示例员"
+
+
+@pytest.mark.parametrize("soap", ["1.1", "1.2"])
+async def test_a_header_that_must_be_understood(tmp_path, soap: str) -> None:
+    async with world(tmp_path) as w:
+        hospital = w.hospital(soap=soap)
+        header = '<soap:Header><x:Secret xmlns:x="urn:x" soap:mustUnderstand="1"/></soap:Header><soap:Body>'
+        answer = await hospital.once(hospital.build(0).decode().replace("<soap:Body>", header).encode())
+        hospital.close()
+        assert (answer.code, answer.fields["rule"]) == ("malformed", "header")
+        assert b"soap:MustUnderstand" in answer.raw
+        assert b"Secret" not in answer.raw
+        assert len(w.inbox.refused) == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.settlement import adapter
 from adapters.settlement.simulator import Options
 from gateway.canonical.identity import PersonAnswer
 from gateway.canonical.settlement import CancellationDone, ClaimSettled, ReversalDone
@@ -36,6 +37,15 @@ async def test_a_new_message_for_the_same_batch_shows_as_a_double_effect(tmp_pat
         await it.settled()
         await it.settled()
         assert (it.in_force, it.double_effects) == (2, 1)
+
+
+async def test_operations_are_those_of_the_manifest(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        for body in (claim(), person(), cancellation("S1"), reversal("H1")):
+            message, prepared = await it.prepare(body)
+            operation = adapter.manifest.outbound(message.type)
+            assert operation is not None
+            assert prepared.operation == operation.name
 
 
 async def test_msgids_have_the_national_form(tmp_path: Path) -> None:

@@ -135,6 +135,15 @@ async def test_not_queried_where_the_settings_say_so(tmp_path: Path) -> None:
         assert isinstance(await it.resolver.query(message, prepared), Unknown)
 
 
+async def test_without_its_msgid_nothing_is_asked(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        message, prepared, _ = await it.settled()
+        bare = Prepared(operation=prepared.operation, reference="", content=b"")
+        assert isinstance(await it.resolver.query(message, bare), Unknown)
+        assert isinstance(await it.resolver.reverse(message, bare), Unknown)
+        assert it.in_force == 1
+
+
 async def test_what_moves_no_money(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         question, asked = await it.prepare(person())

@@ -14,7 +14,7 @@ number to everyone, while the log still verifies.
 from __future__ import annotations
 
 import datetime as dt
-import hmac
+from hashlib import sha256
 from typing import Literal
 
 import msgspec
@@ -89,4 +89,19 @@ def salted_digest(salt: bytes, payload: bytes) -> str:
     """
     if not _MIN_SALT <= len(salt) <= _MAX_SALT:
         raise ValueError(f"a salt has {_MIN_SALT} to {_MAX_SALT} bytes, not {len(salt)}")
-    return "hmac-sha256:" + hmac.digest(salt, payload, "sha256").hex()
+    return "hmac-sha256:" + _hmac_sha256(salt, payload).hex()
+
+
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
+_BLOCK = 64
+_PIECE = 2047  # hashlib lets go of the interpreter lock for more, and getting it back costs more than hashing
+
+
+def _hmac_sha256(key: bytes, payload: bytes) -> bytes:
+    """`hmac.digest(key, payload, "sha256")` without letting go of the interpreter lock; `key` ≤ one block."""
+    key = key.ljust(_BLOCK, b"\0")
+    inner = sha256(key.translate(_INNER))
+    for start in range(0, len(payload), _PIECE):
+        inner.update(payload[start : start + _PIECE])
+    return sha256(key.translate(_OUTER) + inner.digest()).digest()

@@ -16,7 +16,9 @@ Identifier = Annotated[str, Meta(min_length=1, max_length=30)]
 # `extra` is what mapping lint reads to see a partner's format lose decimals.
 Quantity = Annotated[Decimal, Meta(description="four decimals at most", extra={"decimals": 4})]
 UnitPrice = Annotated[Decimal, Meta(description="six decimals at most", extra={"decimals": 6})]
-Ratio = Annotated[Decimal, Meta(description="0.8500 is 85 percent; four decimals at most", extra={"decimals": 4})]
+Ratio = Annotated[
+    Decimal, Meta(description="0.8500 is 85 percent; four decimals at most", extra={"decimals": 4})
+]
 
 
 class FeeLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

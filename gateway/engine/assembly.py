@@ -18,6 +18,7 @@ from gateway.audit.keys import create_signer, load_signer, write_vkey
 from gateway.bus import Bus, BusDown, BusStatus, make_bus
 from gateway.canonical import IdSource
 from gateway.contract import Clock, Context, Log, Receiver
+from gateway.contract.randomness import RandomPool
 from gateway.engine.accept import Acceptor, PartnerInbox, milliseconds
 from gateway.engine.admin import Admin
 from gateway.engine.config import Configuration, Partner
@@ -87,7 +88,8 @@ class Gateway:
         self.reactor = reactor
         self.clock: Clock = SystemClock()
         self.log: Log = structlog.get_logger("gateway").bind(node=configuration.gateway.node)
-        self.ids = IdSource(lambda: time.time_ns() // 1_000_000, os.urandom)
+        self.random = RandomPool()
+        self.ids = IdSource(lambda: time.time_ns() // 1_000_000, self.random)
         self.instance = f"{configuration.gateway.node}/{socket.gethostname()}/{os.getpid()}/{self.ids()[:13]}"
         self.store: Store = open_store(configuration.gateway.store, reactor)
         self.bus: Bus = make_bus(configuration.gateway.bus, reactor)
@@ -140,7 +142,7 @@ class Gateway:
     def _build_engine(self) -> None:
         configuration, store = self.configuration, self.store
         self.keyring = KeyRing.load_or_create(configuration.keyring_file)
-        self.vault = Vault(self.keyring, os.urandom)
+        self.vault = Vault(self.keyring, self.random)
         self.journal = Journal(configuration.gateway.node, self.ids, self.clock)
         self.outbox = Outbox(self.bus, self.log)
         self.replies = Replies(self.reactor)
@@ -215,7 +217,7 @@ class Gateway:
             partner=partner.name,
             region=partner.region,
             clock=self.clock,
-            random=os.urandom,
+            random=self.random,
             log=log,
             serials=BlockSerials(self.store, partner.name),
             inbox=PartnerInbox(partner.name, self.acceptor, log),

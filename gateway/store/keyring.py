@@ -28,6 +28,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.contract import ConfigError
+from gateway.contract.randomness import RandomPool
 
 VERSION: Final = b"\x01"
 SALT: Final = 16
@@ -53,6 +54,7 @@ class KeyRing:
     def __init__(self, path: Path, current: bytes, keys: dict[bytes, bytes]) -> None:
         self._path = path
         self._secrets = keys
+        self._random = RandomPool()
         self._ciphers = {key_id: AESGCM(secret) for key_id, secret in keys.items()}
         self._use(current)
 
@@ -111,10 +113,10 @@ class KeyRing:
             salt: 16 random bytes, where the caller needs to know them; made here otherwise.
         """
         if salt is None:
-            salt = os.urandom(SALT)
+            salt = self._random(SALT)
         elif len(salt) != SALT:
             raise ValueError("a salt has 16 bytes")
-        nonce = os.urandom(_NONCE)
+        nonce = self._random(_NONCE)
         head = self._head
         return head + nonce + self._encrypt(nonce, salt + payload, head + aad)
 

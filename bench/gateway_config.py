@@ -10,7 +10,7 @@ _GATEWAY = """\
 node: bench
 region: "990101"
 data_dir: ../data
-store: {{url: "{store}", group_window: "{window}"}}
+store: {{url: "{store}"}}
 bus: {{kind: {bus}, url: "{amqp}"}}
 audit: {{origin: bench.example/audit}}
 admin: {{listen: "127.0.0.1:{admin}"}}
@@ -55,7 +55,7 @@ def free_port() -> int:
 
 
 def write(
-    folder: Path, *, sink: int, amqp: str, bus: str = "rabbitmq", store: str = "", window: str = "2ms"
+    folder: Path, *, sink: int, amqp: str, bus: str = "rabbitmq", store: str = ""
 ) -> tuple[Path, str, int]:
     """Writes a fresh configuration; returns its folder, the URL that hospitals post to, the admin port."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -64,7 +64,7 @@ def write(
     (folder / "data").mkdir()
     port, admin = free_port(), free_port()
     url = store or f"sqlite:///{folder.absolute()}/data/gateway.db"
-    gateway = _GATEWAY.format(store=url, window=window, bus=bus, amqp=amqp, admin=admin)
+    gateway = _GATEWAY.format(store=url, bus=bus, amqp=amqp, admin=admin)
     (config / "gateway.yaml").write_text(gateway)
     (config / "partners" / "hospital.yaml").write_text(_HOSPITAL.format(port=port))
     (config / "partners" / "province.yaml").write_text(_PROVINCE.format(sink=sink))

@@ -31,6 +31,11 @@ _NO_GET = Response(
     headers=(("Allow", "GET, HEAD, POST"),),
 )
 _FORBIDDEN = Response(403, "客户端地址不在允许范围内 / the client's address is not let in\n".encode())
+_HTTP = {
+    408: ("请求接收超时", "the request did not arrive in time"),
+    413: ("请求体过大", "the request body is too large"),
+    431: ("请求头过大", "the request header is too large"),
+}
 
 
 class HospitalReceiver:
@@ -55,7 +60,7 @@ class HospitalReceiver:
             cert_file=settings.tls.certificate, key_file=settings.tls.key, client_ca=settings.tls.client_ca
         )
         self._mount = await self._context.listeners.mount(
-            settings.listen, settings.path, self._handle, limits, tls
+            settings.listen, settings.path, self._handle, limits, tls, self._refused_by_http
         )
 
     async def stop(self) -> None:
@@ -109,6 +114,20 @@ class HospitalReceiver:
                 await self._clerk.record(fault, request.body)
             raise
         return Response(200, wrap(soap.version, answer), soap.version.content_type)
+
+    async def _refused_by_http(self, request: Request, status: int) -> Response:
+        """What HTTP refuses before it is complete (a body beyond all limits) is on record like all else."""
+        if not self._door.knows(request):
+            return _FORBIDDEN
+        code = "too-large" if status in (413, 431) else "malformed"
+        zh, en = _HTTP.get(status, ("请求不完整或格式错误", "the request is incomplete or malformed"))
+        fault = Fault(code=code, zh=zh, en=en, rule=f"http {status}")
+        try:
+            await self._clerk.record(fault, b"")
+        except Unavailable as error:
+            return response(self._door.announced(request), later(error))
+        answer = response(self._door.announced(request), fault)
+        return Response(status, answer.body, answer.content_type, close=True)
 
     def _read(self, payload: etree._Element) -> Inquiry:
         call = self._codec.call_of(payload)

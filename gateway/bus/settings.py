@@ -36,7 +36,6 @@ class BusSettings(BaseModel):
     queue_prefix: str = Field(
         "gateway.partner.", max_length=100, description="what partners' queues begin with"
     )
-    prefetch: int = Field(200, ge=1, le=65535, description="messages a consumer may hold unsettled")
     max_unconfirmed: int = Field(10_000, ge=1, description="publishes that may wait for confirmation")
     heartbeat: int = Field(20, ge=1, le=600, description="seconds; a silent broker is given up shortly after")
     connect_timeout: float = Field(10.0, gt=0, description="seconds for connecting, topology included")

@@ -43,5 +43,5 @@ class IdSource:
             # The top bit stays free so that counting up within the millisecond cannot overflow.
             self._tail = int.from_bytes(self._random(10), "big") >> 7
         else:
-            self._tail += 1 + self._random(1)[0]
+            self._tail += 1
         return _text(self._last_ms, self._tail)

@@ -12,10 +12,22 @@ from dataclasses import dataclass
 
 from gateway.canonical import Message, type_of
 from gateway.canonical.envelope import encode_body
-from gateway.contract import Clock, Conflict, Inbound, Log, Pending, Receipt, Refusal, Reject, Replied
+from gateway.contract import (
+    Clock,
+    Conflict,
+    Inbound,
+    Log,
+    Pending,
+    Receipt,
+    Refusal,
+    Reject,
+    Replied,
+    Unavailable,
+)
 from gateway.engine.journal import Journal
-from gateway.engine.lifecycle import PENDING
+from gateway.engine.lifecycle import FINAL, PENDING
 from gateway.engine.observer import Observer
+from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox, routing_key
 from gateway.engine.replies import Replies
 from gateway.engine.routes import Router, Target
@@ -38,6 +50,7 @@ class Acceptor:
     router: Router
     outbox: Outbox
     replies: Replies
+    order: Order
     observer: Observer
     ids: Callable[[], str]
     clock: Clock
@@ -101,9 +114,15 @@ class PartnerInbox:
             detail["rule"] = refusal.rule
         if refusal.partner_message_id:
             detail["partner_message_id"] = refusal.partner_message_id
-        digest = parts.vault.seal(refusal.raw, refusal_id, "raw").digest if refusal.raw else None
+        witness = parts.vault.witness(refusal.raw, refusal_id) if refusal.raw else None
+        if witness is not None:
+            detail["sealed_salt"] = witness.text
         entry = parts.journal.entry(
-            "message.refused", message=refusal_id, partner=self._partner, digest=digest, detail=detail
+            "message.refused",
+            message=refusal_id,
+            partner=self._partner,
+            digest=None if witness is None else witness.digest,
+            detail=detail,
         )
         await parts.store.commit(Record((entry,)))
         parts.observer.refused(self._partner, refusal.code)
@@ -115,7 +134,13 @@ class PartnerInbox:
         found = await self._parts.store.by_partner_id(self._partner, partner_message_id)
         if found is None:
             return None
-        return next((d.reference for d in found.deliveries if d.reference), None)
+        sent = next((d.reference for d in found.deliveries if d.reference), None)
+        if sent is None and any(d.state not in FINAL for d in found.deliveries):
+            # It may still go out: whoever takes it back now would take back nothing, and be wrong later.
+            raise Unavailable(
+                "原报文尚未送出，请稍后重试", "the original has not been sent on yet: try again later"
+            )
+        return sent
 
     def _understand(self, inbound: Inbound, deadline: dt.datetime | None, style: str) -> tuple[_Owed, Accept]:
         """Makes the message and the unit that commits it.
@@ -202,7 +227,8 @@ class PartnerInbox:
 
     def _publish(self, owed: _Owed) -> None:
         for delivery in owed.deliveries:
-            self._parts.outbox.publish(delivery, owed.body)
+            self._parts.order.remember(delivery.partner, delivery.ordering_key)
+            self._parts.outbox.publish(delivery, owed.body, fresh=True)
 
     def _same(self, existing: Existing, row: MessageRow, inbound: Inbound) -> None:
         if existing.idempotency != row.idempotency:

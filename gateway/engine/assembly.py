@@ -28,6 +28,7 @@ from gateway.engine.journal import Journal
 from gateway.engine.keeper import Keeper
 from gateway.engine.lifecycle import Backoff
 from gateway.engine.observe.metrics import Metrics
+from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox
 from gateway.engine.recorder import Recorder
 from gateway.engine.replies import Replies
@@ -111,6 +112,8 @@ class Gateway:
         await self.audit.start()
         self._closing.append(self.audit.stop)
         self._build_engine()
+        for name, key in await self.store.ordered():
+            self.order.remember(name, key)
         await self._start_bus()
         for partner in configuration.enabled:
             self._open(partner)
@@ -146,6 +149,7 @@ class Gateway:
         self.journal = Journal(configuration.gateway.node, self.ids, self.clock)
         self.outbox = Outbox(self.bus, self.log)
         self.replies = Replies(self.reactor)
+        self.order = Order(exclusive=self.store.exclusive)
         operations = {p.name: p.operations for p in configuration.enabled}
         self.router = Router(configuration.routes, operations)
         self.recorder = Recorder(
@@ -154,6 +158,7 @@ class Gateway:
             self.journal,
             self.outbox,
             self.replies,
+            self.order,
             self.metrics,
             self.ids,
             self.clock,
@@ -166,6 +171,7 @@ class Gateway:
             router=self.router,
             outbox=self.outbox,
             replies=self.replies,
+            order=self.order,
             observer=self.metrics,
             ids=self.ids,
             clock=self.clock,
@@ -243,11 +249,18 @@ class Gateway:
             metrics=self.metrics,
             reactor=self.reactor,
         )
+        due = self._duty("take-up-due", sweep, self.keeper.take_up_due)
+
+        def hurry(delay: float) -> None:
+            if delay < sweep:
+                self.reactor.callLater(delay, due.soon)
+
+        self.recorder.hurry = hurry
         self._duties = [
             Duty("instance", _RENEW, self._renew, self.reactor, self.log),
             Duty("count", _COUNT, self.admin.count, self.reactor, self.log),
             auditing,
-            self._duty("take-up-due", sweep, self.keeper.take_up_due),
+            due,
             self._duty("find-abandoned", max(sweep, 1.0), self.keeper.find_abandoned),
             lost,
         ]

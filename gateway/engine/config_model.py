@@ -63,9 +63,6 @@ class EngineSettings(Settings):
     in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=64, description="每个伙伴同时进行的投递数 / deliveries under way per partner"
     )
-    request_timeout: Duration = Field(
-        default=30.0, gt=0, description="请求等待结果的最长时间 / how long a request waits for its answer"
-    )
 
 
 class AuditSettings(Settings):

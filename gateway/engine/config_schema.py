@@ -189,4 +189,7 @@ def _anchor(value: Any, folder: Path) -> Any:
     if isinstance(value, tuple):
         moved = tuple(_anchor(item, folder) for item in value)
         return value if all(a is b for a, b in zip(moved, value, strict=True)) else moved
+    if isinstance(value, dict):
+        placed = {key: _anchor(item, folder) for key, item in value.items()}
+        return value if all(placed[key] is item for key, item in value.items()) else placed
     return value

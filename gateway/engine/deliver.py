@@ -24,7 +24,17 @@ from gateway.contract import (
 )
 from gateway.engine.accept import milliseconds
 from gateway.engine.gate import Gate
-from gateway.engine.lifecycle import PENDING, REJECTED, SENDING, Policy, Standing, Step, after_attempt
+from gateway.engine.lifecycle import (
+    PENDING,
+    REJECTED,
+    SENDING,
+    NotSent,
+    Policy,
+    Standing,
+    Step,
+    after_attempt,
+    gives_up,
+)
 from gateway.engine.outbox import binding_of
 from gateway.engine.recorder import Recorder, Work
 from gateway.store.api import Advance, DeliveryRow
@@ -118,7 +128,7 @@ class Courier:
 
     async def _work_on(self, delivered: Delivered) -> None:
         message_id = delivered.headers["message"]
-        if delivered.headers["attempt"] == "0":
+        if delivered.headers["fresh"] == "1" and not delivered.redelivered:
             message = self._recorder.vault.open_message(delivered.body, message_id)
             delivery = self._fresh(delivered, message)
         else:
@@ -152,7 +162,8 @@ class Courier:
     async def _attempt(self, delivery: DeliveryRow, message: Message) -> None:
         recorder = self._recorder
         began = recorder.clock.monotonic()
-        if self._expired(message):
+        operation = self.to.operations[delivery.operation]
+        if gives_up(operation, delivery.attempts, self._expired(message)):
             await self._end_unsent(delivery, message)
             return
         try:
@@ -178,14 +189,15 @@ class Courier:
     async def _claim(self, delivery: DeliveryRow, message: Message, prepared: Prepared) -> DeliveryRow | None:
         """Records the attempt before it is made. None: somebody else has it, it is over, or not its turn."""
         recorder = self._recorder
-        sealed = recorder.vault.seal_prepared(prepared, delivery.id)
+        # A later attempt sends what the first one sealed, and the log knows that by the first one's digest.
+        sealed = None if delivery.prepared else recorder.vault.seal_prepared(prepared, delivery.id)
         entry = recorder.journal.entry(
             "delivery.sending",
             message=message.id,
             delivery=delivery.id,
             partner=self.partner,
             message_type=message.type,
-            digest=sealed.digest,
+            digest=None if sealed is None else sealed.digest,
             detail={"attempt": delivery.attempts + 1, "reference": prepared.reference},
         )
         unit = Advance(
@@ -195,10 +207,10 @@ class Courier:
             at=milliseconds(recorder.clock.now()),
             attempts=1,
             owner=self._instance,
-            prepared=None if delivery.prepared else sealed.blob,
+            prepared=None if sealed is None else sealed.blob,
             reference=prepared.reference,
             audit=(entry,),
-            in_order=delivery.ordering_key is not None,
+            in_order=recorder.order.matters(self.partner, delivery.ordering_key),
         )
         if not await recorder.persist(unit, self._log):
             return None
@@ -207,12 +219,12 @@ class Courier:
             delivery, state=SENDING, attempts=delivery.attempts + 1, reference=prepared.reference
         )
 
-    async def _send(self, delivery: DeliveryRow, message: Message, prepared: Prepared) -> Outcome:
+    async def _send(self, delivery: DeliveryRow, message: Message, prepared: Prepared) -> Outcome | NotSent:
         try:
             outcome = await self.to.sender.send(message, prepared)
         except PartnerDown as down:
             self.gate.down()
-            return RetryLater(reason=down.en)
+            return NotSent(reason=down.en)
         except Exception as error:  # whatever went wrong, something may have been sent
             self._log.error("send.broken", delivery=delivery.id, error=type(error).__name__)
             return Unknown(reason=f"adapter failed: {type(error).__name__}")

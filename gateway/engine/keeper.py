@@ -102,7 +102,14 @@ class Keeper:
         """
         if not self._bus.status.usable:
             return
-        pending = {p: n for (p, state), n in (await self._store.counts()).items() if state == PENDING}
+        blocked = (
+            await self._store.blocked()
+        )  # it is not their turn: they are not on the bus, and need not be
+        pending = {
+            partner: number - blocked.get(partner, 0)
+            for (partner, state), number in (await self._store.counts()).items()
+            if state == PENDING
+        }
         lacking = {partner for partner, owed in pending.items() if await self._lacks(partner, owed)}
         if lacking:
             await self._publish_again(lacking)

@@ -5,6 +5,7 @@
     accept ──► pending ──begin──► sending ──Accepted──► ACCEPTED                         │
                   ▲                 │ ├─────Rejected──► REJECTED                         │
                   │                 │ ├─────RetryLater─► waiting ──no attempts left──► dead
+                  │                 │ ├─────NotSent────► waiting (not counted: an outage uses no attempts up)
                   └───── due ───────┼─┼──────────────────┘   └─reply no longer wanted─► REJECTED
                                     │ └─────Unknown─────► in-doubt (or waiting, where sending twice is harmless)
                                     │
@@ -31,9 +32,9 @@ from gateway.contract import (
     Outcome,
     QueryOutcome,
     Rejected,
-    RetryLater,
     Reversed,
     ReverseOutcome,
+    Unknown,
 )
 
 PENDING, SENDING, WAITING, IN_DOUBT = "pending", "sending", "waiting", "in-doubt"
@@ -79,34 +80,61 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """The partner could not be reached. Not an attempt: an outage of any length uses none up."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What happens next."""
 
     after: str
     delay: float | None = None  #: seconds until it is taken up again; None: not by itself
     reason: str | None = None
+    counted: bool = True  #: whether it was an attempt
     renew: bool = False  #: the next attempt is a new exchange with a new reference
     refusal: Literal["rejected", "reversed", "not-delivered"] | None = None  #: what the sender is told
 
 
-def after_attempt(outcome: Outcome, standing: Standing, policy: Policy) -> Step:
+def after_attempt(outcome: Outcome | NotSent, standing: Standing, policy: Policy) -> Step:
     """What follows an attempt."""
     if isinstance(outcome, Accepted):
         return Step(after=ACCEPTED)
     if isinstance(outcome, Rejected):
         return Step(after=REJECTED, reason=f"refused with code {outcome.code}", refusal="rejected")
-    if isinstance(outcome, RetryLater):
-        return _again(outcome.reason, standing, policy, outcome.after)
+    if isinstance(outcome, Unknown):
+        return _unknown(outcome, standing, policy)
+    if gives_up(standing.operation, standing.attempts - 1, standing.expired):
+        return _too_late(outcome.reason)
+    if isinstance(outcome, NotSent):
+        return Step(after=WAITING, delay=policy.retry.first, reason=outcome.reason, counted=False)
+    return _again(outcome.reason, standing, policy, outcome.after)
+
+
+def _unknown(outcome: Unknown, standing: Standing, policy: Policy) -> Step:
     on_unknown = standing.operation.on_unknown
     if on_unknown == "resend":
         return _again(outcome.reason, standing, policy, None)
     return Step(after=IN_DOUBT, delay=None if on_unknown == "manual" else 0.0, reason=outcome.reason)
 
 
+def gives_up(operation: Operation, earlier_attempts: int, expired: bool) -> bool:
+    """Whether a message nobody waits for any more is given up, and its sender told that it had no effect.
+
+    Not where an earlier attempt may have worked: operations that are simply sent again go on until their
+    outcome is known. All others have settled every earlier attempt before they come here.
+    """
+    return expired and (earlier_attempts == 0 or operation.on_unknown != "resend")
+
+
+def _too_late(reason: str) -> Step:
+    return Step(after=REJECTED, reason=f"{reason}; no longer waited for", refusal="not-delivered")
+
+
 def _again(reason: str, standing: Standing, policy: Policy, after: float | None) -> Step:
-    """Nothing took effect (or twice is as good as once): try later, unless nobody wants it any more."""
-    if standing.expired:
-        return Step(after=REJECTED, reason=f"{reason}; no longer waited for", refusal="not-delivered")
+    """Nothing took effect (or twice is as good as once): try later."""
     if standing.attempts >= policy.retry.limit:
         return Step(after=DEAD, reason=f"{reason}; {standing.attempts} attempts")
     delay = policy.retry.delay(standing.attempts, standing.chance)
@@ -121,7 +149,10 @@ def after_query(outcome: QueryOutcome, standing: Standing, policy: Policy) -> St
         return Step(after=REJECTED, reason=f"query says refused, code {outcome.code}", refusal="rejected")
     may_reverse = standing.operation.on_unknown == "reverse"
     if isinstance(outcome, Absent):
-        return None if may_reverse else _again("the partner has not seen it", standing, policy, None)
+        if may_reverse:
+            return None
+        unseen = "the partner has not seen it"
+        return _too_late(unseen) if standing.expired else _again(unseen, standing, policy, None)
     return None if may_reverse else _still_unknown(outcome.reason, standing, policy)
 
 

@@ -31,9 +31,14 @@ class Outbox:
         self._log = log
         self.failed = 0  #: publishes refused since the keeper last looked
 
-    def publish(self, delivery: DeliveryRow, sealed_body: bytes) -> None:
-        """Publishes one delivery; the sealed message travels with it."""
-        headers = {"message": delivery.message_id, "attempt": str(delivery.attempts)}
+    def publish(self, delivery: DeliveryRow, sealed_body: bytes, *, fresh: bool = False) -> None:
+        """Publishes one delivery; the sealed message travels with it.
+
+        Args:
+            fresh: nobody has worked on it yet, and it is published for the first time: whoever takes it need
+                not read in the store what has become of it. Any other copy makes its taker look.
+        """
+        headers = {"message": delivery.message_id, "fresh": "1" if fresh else "0"}
         try:
             confirmed = self._bus.publish(delivery.routing_key, delivery.id, sealed_body, headers)
         except Exception as error:  # a back end may refuse at once
@@ -44,7 +49,7 @@ class Outbox:
     def _refused(self, failure: Failure, delivery: DeliveryRow) -> None:
         self._note(failure.value, delivery)
 
-    def _note(self, error: BaseException, delivery: DeliveryRow) -> None:
+    def _note(self, error: BaseException | None, delivery: DeliveryRow) -> None:
         self.failed += 1
         self._log.warning(
             "publish.failed", delivery=delivery.id, partner=delivery.partner, error=type(error).__name__

@@ -25,14 +25,15 @@ from gateway.contract import (
 )
 from gateway.engine.accept import milliseconds
 from gateway.engine.journal import Journal
-from gateway.engine.lifecycle import ACCEPTED, FINAL, Step
+from gateway.engine.lifecycle import ACCEPTED, FINAL, NotSent, Step
 from gateway.engine.observer import Observer
+from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox
 from gateway.engine.replies import Replies
 from gateway.engine.vault import Sealed, Vault
 from gateway.store.api import Advance, AuditRow, DeliveryRow, MessageRow, Store
 
-AnyOutcome = Accepted | Rejected | RetryLater | Unknown | Absent | Reversed
+AnyOutcome = Accepted | Rejected | RetryLater | NotSent | Unknown | Absent | Reversed
 
 #: What the sender is told where the other side did not give words of its own.
 _WORDS = {
@@ -61,6 +62,7 @@ class Recorder:
         journal: Journal,
         outbox: Outbox,
         replies: Replies,
+        order: Order,
         observer: Observer,
         ids: Callable[[], str],
         clock: Clock,
@@ -70,9 +72,13 @@ class Recorder:
         self.vault = vault
         self.journal = journal
         self.outbox = outbox
+        self.order = order
         self.observer = observer
         self.clock = clock
         self.chance = random.random
+        self.hurry: Callable[[float], None] = lambda _: (
+            None
+        )  #: told when something falls due so many seconds on
         self._replies = replies
         self._ids = ids
         self._reactor = reactor
@@ -103,8 +109,9 @@ class Recorder:
         """Commits the step that follows an outcome; False where the delivery was no longer in `before`."""
         delivery = work.delivery
         reply = self._reply(work, outcome, step)
-        raw = self.vault.seal(getattr(outcome, "raw", b""), reply.id if reply else delivery.id, "raw")
-        sealed_reply = None if reply is None else self._row(reply, raw)
+        raw = getattr(outcome, "raw", b"")
+        evidence = self.vault.seal(raw, reply.id, "raw") if reply else self.vault.witness(raw, delivery.id)
+        sealed_reply = None if reply is None else self._row(reply, evidence)
         now = self.clock.now()
         at = milliseconds(now)
         unit = Advance(
@@ -112,12 +119,13 @@ class Recorder:
             before=before,
             after=step.after,
             at=at,
+            attempts=0 if step.counted else -1,
             resolutions=resolutions,
             next_at=None if step.delay is None else at + int(step.delay * 1000),
             reason=step.reason,
             prepared=b"" if step.renew else None,
             reply=sealed_reply,
-            audit=(self._audit(work, outcome, step, sealed_reply, raw),),
+            audit=(self._audit(work, outcome, step, sealed_reply, evidence if raw else None),),
         )
         if not await self.persist(unit, log):
             log.warning("delivery.moved", delivery=delivery.id, expected=before)
@@ -127,11 +135,15 @@ class Recorder:
         )
         if reply is not None:
             self._replies.settle(delivery.message_id, reply)
-        if step.after in FINAL and delivery.ordering_key is not None:
+        if step.after in FINAL:
             await self._release_next(delivery.partner, delivery.ordering_key)
         return True
 
-    async def _release_next(self, partner: str, ordering_key: str) -> None:
+    async def _release_next(self, partner: str, ordering_key: str | None) -> None:
+        matters = self.order.matters(partner, ordering_key)
+        self.order.forget(partner, ordering_key)
+        if not matters or ordering_key is None:
+            return
         following = await self.store.next_in_order(partner, ordering_key)
         if following is not None:
             delivery, row = following
@@ -188,7 +200,7 @@ class Recorder:
         )
 
     def _audit(
-        self, work: Work, outcome: AnyOutcome, step: Step, reply: MessageRow | None, raw: Sealed
+        self, work: Work, outcome: AnyOutcome, step: Step, reply: MessageRow | None, raw: Sealed | None
     ) -> AuditRow:
         detail: dict[str, str | int] = {
             "outcome": type(outcome).__name__.lower(),
@@ -199,12 +211,14 @@ class Recorder:
             detail["reason"] = step.reason
         if reply is not None:
             detail["reply"] = reply.id
+        elif raw is not None:
+            detail["sealed_salt"] = raw.text
         return self.journal.entry(
             f"delivery.{step.after}",
             message=work.delivery.message_id,
             delivery=work.delivery.id,
             partner=work.delivery.partner,
             message_type=work.message.type,
-            digest=raw.digest if getattr(outcome, "raw", b"") else None,
+            digest=None if raw is None else raw.digest,
             detail=detail,
         )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.canonical import Message
-from gateway.contract import Log, Operation, PartnerDown, QueryOutcome, Resolver, ReverseOutcome, Unknown
+from gateway.contract import (
+    Log,
+    Operation,
+    PartnerDown,
+    Prepared,
+    QueryOutcome,
+    Resolver,
+    ReverseOutcome,
+    Unknown,
+)
 from gateway.engine.lifecycle import IN_DOUBT, Policy, Standing, Step, after_query, after_reverse
 from gateway.engine.recorder import AnyOutcome, Recorder, Work
 from gateway.store.api import DeliveryRow
@@ -32,10 +41,12 @@ class Mediator:
     async def resolve(self, delivery: DeliveryRow) -> None:
         """One try for one delivery that is in doubt."""
         row = await self._recorder.store.message(delivery.message_id)
-        if row is None or not delivery.prepared:
-            self._log.error("resolve.impossible", delivery=delivery.id)
+        if row is None:
             return
         message = self._recorder.vault.open_message(row.body, row.id)
+        if not delivery.prepared:
+            await self._hand_over(Work(delivery, message, _nothing(delivery)))
+            return
         prepared = self._recorder.vault.open_prepared(delivery.prepared, delivery.id)
         tries = delivery.resolutions + 1
         began = self._recorder.clock.monotonic()
@@ -46,6 +57,12 @@ class Mediator:
         self._recorder.observer.ended(
             self._with.partner, step.after, self._recorder.clock.monotonic() - began
         )
+
+    async def _hand_over(self, work: Work) -> None:
+        """There is nothing to ask the partner about: this is not for a machine to settle."""
+        reason = "what was sent is not on record: a person must decide"
+        step = Step(after=IN_DOUBT, reason=reason)
+        await self._recorder.end(work, IN_DOUBT, Unknown(reason=reason), step, self._log)
 
     async def _try(self, work: Work, tries: int) -> tuple[AnyOutcome, Step]:
         if self._with.resolver is None:
@@ -89,3 +106,7 @@ class Mediator:
 
     def _expired(self, message: Message) -> bool:
         return message.deadline is not None and self._recorder.clock.now() >= message.deadline
+
+
+def _nothing(delivery: DeliveryRow) -> Prepared:
+    return Prepared(operation=delivery.operation, reference=delivery.reference or "", content=b"")

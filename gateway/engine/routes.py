@@ -12,7 +12,7 @@ from gateway.contract import Operation
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Patterns are shell globs; `style` overrides the operation's own."""
+    """Patterns are shell globs; `to` names partners."""
 
     name: str
     message_type: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,11 @@ class Sealed:
     blob: bytes
     digest: str
 
+    @property
+    def text(self) -> str:
+        """The blob where only text can stand."""
+        return b64encode(self.blob).decode()
+
 
 class Vault:
     """Seals with the current key, opens with any key of the ring."""
@@ -36,6 +42,12 @@ class Vault:
         """Seals one part (`body`, `raw`, …) of the message or delivery `owner`; it opens nowhere else."""
         salt = self._random(_SALT_BYTES)
         return Sealed(self._keyring.seal(payload, about(owner, part), salt), salted_digest(salt, payload))
+
+    def witness(self, payload: bytes, owner: str) -> Sealed:
+        """The digest of a payload that is not kept, with its salt alone sealed: whoever still has the payload
+        can be proved right or wrong by the operator, and nobody else can guess at it."""
+        salt = self._random(_SALT_BYTES)
+        return Sealed(self._keyring.seal(b"", about(owner, "salt"), salt), salted_digest(salt, payload))
 
     def open(self, blob: bytes, owner: str, part: str) -> bytes:
         """The inverse of `seal`.

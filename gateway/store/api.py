@@ -8,12 +8,12 @@ States of a delivery (the engine owns the machine; the store only compares and s
 
     pending ─► sending ─► accepted | rejected | waiting ─► pending …
                      └──► in-doubt ─► accepted | rejected | reversed | pending …
-    waiting ─► dead ─► pending (replayed by a person)
+    waiting ─► dead ─► pending (replayed by a person) | rejected (closed by a person)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, overload
 
 from msgspec import Struct
@@ -146,6 +146,8 @@ class Store(Protocol):
     """
 
     exclusive: bool  #: True where no other process can be working on the same data (SQLite holds a file lock)
+    on_group: Callable[[int], None] | None
+    """Called in the reactor thread after every group with the number of units that it committed."""
 
     def start(self) -> Deferred[None]:
         """Opens, migrates, and takes the lock where the store is exclusive."""
@@ -205,6 +207,14 @@ class Store(Protocol):
         """(partner, state) → number of deliveries, for metrics and lists."""
         ...
 
+    def blocked(self) -> Deferred[dict[str, int]]:
+        """Partner → number of `pending` deliveries that wait for an older one with their ordering key."""
+        ...
+
+    def ordered(self) -> Deferred[list[tuple[str, str]]]:
+        """(partner, ordering key) of every unfinished delivery that has one."""
+        ...
+
     def reserve(self, series: str, count: int) -> Deferred[int]:
         """Reserves `count` consecutive serial numbers, durably; returns the first. Starts at 1."""
         ...
@@ -226,6 +236,10 @@ class Store(Protocol):
     def erase(self, message_id: str) -> Deferred[bool]:
         """Overwrites the payloads (and with them the salts) of a message and of its replies; the audit log still
         verifies. False where the message is unknown or a delivery of it is unfinished."""
+        ...
+
+    def audit_backlog(self) -> Deferred[int]:
+        """How many committed audit entries have no index yet; cheap."""
         ...
 
     def audit_source(self) -> AuditSource:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from gateway.store.database import Database
 from gateway.store.session import Session, Work, WriteSession
 from gateway.store.writer import Writer
@@ -15,6 +17,9 @@ SEQUENCED = """SELECT a.entry FROM audit_index i JOIN audit a ON a.n = i.n
 SIZE = "SELECT coalesce(max(position) + 1, 0) FROM audit_index"
 FIND = """SELECT i.position, a.id, a.entry FROM audit a LEFT JOIN audit_index i ON i.n = a.n
     WHERE a.message_id = ? ORDER BY a.n"""
+
+
+_listed = msgspec.json.Decoder(list[tuple[int, str, str]]).decode
 
 
 class AuditSource:
@@ -33,9 +38,10 @@ class AuditSource:
 
     def unsequenced(self, limit: int) -> list[tuple[str, bytes]]:
         """(entry id, entry bytes) of entries that are committed but have no index, in commit order."""
-        found = self._rows(self._database.unsequenced, limit)
+        [(listed,)] = self._rows(self._database.unsequenced, limit)
+        found = _listed(listed)
         self._numbers = {id_: n for n, id_, _ in found}
-        return [(id_, bytes(entry)) for _, id_, entry in found]
+        return [(id_, bytes.fromhex(entry)) for _, id_, entry in found]
 
     def sequence(self, first_index: int, entry_ids: Sequence[str]) -> None:
         """Gives consecutive indices, durably and in one transaction. They never change afterwards.

@@ -20,7 +20,8 @@ class Database(Protocol):
     """One kind of database at one address. The openings are called in the thread that will use the session."""
 
     exclusive: bool
-    unsequenced: str  #: SQL: committed audit entries without a position, in order
+    unsequenced: str  #: SQL: one JSON array of [n, id, hex of entry]: committed, without a position, in order
+    backlog: str  #: SQL: how many those are
 
     def explain(self, error: Exception) -> Exception:
         """The error as the store's callers know it, free of values."""
@@ -36,6 +37,10 @@ class Database(Protocol):
         """For the command line: refuses a database that would have to be migrated."""
         ...
 
+    def open_guest_writer(self) -> WriteSession:
+        """The same for writing; takes no lock, so that it works beside whoever has it."""
+        ...
+
     def release(self) -> None: ...
 
 
@@ -43,9 +48,13 @@ class SqliteDatabase:
     """A file, owned by one gateway process at a time."""
 
     exclusive = True
-    # Only one thread writes: rows become visible in the order of `n`, and are sequenced in that order.
-    unsequenced = """SELECT n, id, entry FROM audit
-        WHERE n > coalesce((SELECT n FROM audit_index ORDER BY position DESC LIMIT 1), 0) ORDER BY n LIMIT ?"""
+    # Writers take turns: rows become visible in the order of `n`, and are sequenced in that order.
+    # One JSON row instead of a row each: every step of a cursor lets go of the interpreter lock.
+    unsequenced = """SELECT json_group_array(json_array(n, id, hex(entry))) FROM (SELECT n, id, entry FROM audit
+        WHERE n > coalesce((SELECT n FROM audit_index ORDER BY position DESC LIMIT 1), 0) ORDER BY n LIMIT ?)"""
+    # Rows are never deleted and `n` has no gaps, so that nothing has to be counted.
+    backlog = """SELECT coalesce((SELECT max(n) FROM audit), 0)
+        - coalesce((SELECT n FROM audit_index ORDER BY position DESC LIMIT 1), 0)"""
 
     def __init__(self, settings: StoreSettings, steps: Sequence[Migration] = MIGRATIONS) -> None:
         assert settings.sqlite_path is not None
@@ -86,10 +95,21 @@ class SqliteDatabase:
         return SqliteSession(str(self._path), self._busy_timeout, read_only=True)
 
     def open_guest(self) -> Session:
+        return self._guest(read_only=True)
+
+    def open_guest_writer(self) -> WriteSession:
+        self.open_guest().close()  # a file of another version is refused before anything in it is touched
+        return self._guest(read_only=False)
+
+    def _guest(self, *, read_only: bool) -> SqliteSession:
         if not self._path.exists():
             raise self._unusable("missing")
-        session = SqliteSession(str(self._path), self._busy_timeout, read_only=True)
-        require_current(session, self._steps)
+        session = SqliteSession(str(self._path), self._busy_timeout, read_only=read_only)
+        try:
+            require_current(session, self._steps)
+        except BaseException:
+            session.close()
+            raise
         return session
 
     def release(self) -> None:

@@ -45,6 +45,14 @@ class SqlStore:
         self._sources: list[AuditSource] = []
         self._forget_at = 0
 
+    @property
+    def on_group(self) -> Callable[[int], None] | None:
+        return self._writer.on_group
+
+    @on_group.setter
+    def on_group(self, tell: Callable[[int], None] | None) -> None:
+        self._writer.on_group = tell
+
     def start(self) -> Deferred[None]:
         return self._in_thread(self._start)
 
@@ -124,6 +132,9 @@ class SqlStore:
         self._sources.append(source)
         return source
 
+    def audit_backlog(self) -> Deferred[int]:
+        return self._readers.ask(lambda session: int(session.rows(self._database.backlog)[0][0]))
+
     def message(self, message_id: str) -> Deferred[MessageRow | None]:
         return self._readers.ask(lambda session: reads.message(session, message_id))
 
@@ -157,6 +168,12 @@ class SqlStore:
 
     def counts(self) -> Deferred[dict[tuple[str, str], int]]:
         return self._readers.ask(reads.counts)
+
+    def blocked(self) -> Deferred[dict[str, int]]:
+        return self._readers.ask(reads.blocked)
+
+    def ordered(self) -> Deferred[list[tuple[str, str]]]:
+        return self._readers.ask(reads.ordered)
 
     def live_owners(self, prefix: str, now: int) -> Deferred[list[str]]:
         return self._readers.ask(lambda session: reads.live_owners(session, prefix, now))

@@ -23,9 +23,9 @@ class PostgresqlDatabase:
     exclusive = False
     # `n` is drawn before the commit, so that rows become visible out of order: what is unsequenced stands in
     # the queue until it is sequenced, and a late commit is only late.
-    unsequenced = (
-        "SELECT a.n, a.id, a.entry FROM audit_queue q JOIN audit a ON a.n = q.n ORDER BY q.n LIMIT ?"
-    )
+    unsequenced = """SELECT coalesce(json_agg(json_build_array(n, id, encode(entry, 'hex')) ORDER BY n)::text, '[]')
+        FROM (SELECT a.n, a.id, a.entry FROM audit_queue q JOIN audit a ON a.n = q.n ORDER BY q.n LIMIT ?) AS waiting"""
+    backlog = "SELECT count(*) FROM audit_queue"
 
     def __init__(self, settings: StoreSettings, steps: Sequence[Migration] = MIGRATIONS) -> None:
         self._url = settings.url.get_secret_value()
@@ -47,9 +47,9 @@ class PostgresqlDatabase:
             raise
         return session
 
-    def _connected(self) -> PostgresqlSession:
+    def _connected(self, *, read_only: bool = False) -> PostgresqlSession:
         try:
-            return PostgresqlSession(self._url, self._busy_timeout)
+            return PostgresqlSession(self._url, self._busy_timeout, read_only=read_only)
         except psycopg.OperationalError as error:
             raise _unreachable(error) from None
 
@@ -57,18 +57,25 @@ class PostgresqlDatabase:
         return PostgresqlSession(self._url, self._busy_timeout, read_only=True)
 
     def open_guest(self) -> Session:
-        try:
-            session = self.open_reader()
-        except psycopg.OperationalError as error:
-            raise _unreachable(error) from None
+        return self._guest(read_only=True)
+
+    def open_guest_writer(self) -> WriteSession:
+        return self._guest(read_only=False)
+
+    def _guest(self, *, read_only: bool) -> PostgresqlSession:
+        session = self._connected(read_only=read_only)
         try:
             require_current(session, self._steps)
         except psycopg.errors.UndefinedTable:
+            session.close()
             raise ConfigError(
                 "数据库中没有网关的数据表：请先启动一次网关",
                 "the database has no tables of the gateway: start the gateway once",
                 path="store.url",
             ) from None
+        except BaseException:
+            session.close()
+            raise
         return session
 
     def release(self) -> None:

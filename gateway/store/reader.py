@@ -63,6 +63,9 @@ class Reader:
     def owed(self, updated_before: int, limit: int, after: str = "") -> list[tuple[DeliveryRow, MessageRow]]:
         return self._ask(reads.owed, updated_before, limit, after)
 
+    def for_people(self, limit: int) -> list[tuple[DeliveryRow, MessageRow]]:
+        return self._ask(reads.for_people, limit)
+
     def next_in_order(self, partner: str, ordering_key: str) -> tuple[DeliveryRow, MessageRow] | None:
         return self._ask(reads.next_in_order, partner, ordering_key)
 

@@ -132,6 +132,17 @@ def owed(
     return [delivery_and_message(values) for values in found]
 
 
+def for_people(session: Session, limit: int) -> list[tuple[DeliveryRow, MessageRow]]:
+    """Deliveries that need a person, the longest waiting first; then those in doubt that are still tried."""
+    found = session.rows(
+        f"""SELECT {DELIVERY}, {MESSAGE} FROM {DELIVERIES} JOIN messages m ON m.id = d.message_id
+            WHERE d.state IN ('dead', 'in-doubt')
+            ORDER BY CASE WHEN d.next_at IS NULL THEN 0 ELSE 1 END, d.updated, d.id LIMIT ?""",
+        (limit,),
+    )
+    return [delivery_and_message(values) for values in found]
+
+
 def next_in_order(session: Session, partner: str, ordering_key: str) -> tuple[DeliveryRow, MessageRow] | None:
     found = session.rows(
         f"""SELECT {DELIVERY}, {MESSAGE} FROM {DELIVERIES} JOIN messages m ON m.id = d.message_id
@@ -156,6 +167,22 @@ def abandoned(session: Session, live_owners: Sequence[str], limit: int) -> list[
 def counts(session: Session) -> dict[tuple[str, str], int]:
     found = session.rows("SELECT partner, state, sum(n) FROM delivery_counts GROUP BY partner, state")
     return {(partner, state): int(n) for partner, state, n in found if n}
+
+
+def blocked(session: Session) -> dict[str, int]:
+    found = session.rows(
+        f"""SELECT d.partner, count(*) FROM deliveries d WHERE d.ordering_key IS NOT NULL AND d.state = 'pending'
+            AND EXISTS (SELECT 1 FROM deliveries o WHERE o.partner = d.partner AND o.ordering_key = d.ordering_key
+                AND o.state IN ({UNFINISHED_SQL}) AND o.id < d.id) GROUP BY d.partner"""
+    )
+    return {partner: int(number) for partner, number in found}
+
+
+def ordered(session: Session) -> list[tuple[str, str]]:
+    found = session.rows(
+        f"SELECT partner, ordering_key FROM deliveries WHERE ordering_key IS NOT NULL AND state IN ({UNFINISHED_SQL})"
+    )
+    return [(partner, key) for partner, key in found]
 
 
 def live_owners(session: Session, prefix: str, now: int) -> list[str]:

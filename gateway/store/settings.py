@@ -21,7 +21,9 @@ class StoreSettings(Settings):
         description="sqlite:///path or postgresql://user:password@host/database",
     )
     group_window: Duration = Field(
-        default=0.002, le=1.0, description="how long a change waits for others to share its fsync"
+        default=0.008,
+        le=1.0,
+        description="how long a change waits, under load, for others to share its fsync",
     )
     group_limit: Annotated[int, Field(ge=1, le=1000)] = 256
     busy_timeout: Duration = Field(

@@ -58,7 +58,7 @@ def test_auto_with_a_broker_is_rabbitmq(broker: TlsBroker) -> None:
 def test_password_is_not_shown_and_unknown_settings_are_refused() -> None:
     assert "geheim" not in repr(BusSettings(url=SecretStr("amqp://u:geheim@h/")))
     with pytest.raises(ValidationError):
-        BusSettings.model_validate({"prefetchh": 1})
+        BusSettings.model_validate({"heartbeatt": 1})
     assert BusSettings().queue_of("hospital-a") == "gateway.partner.hospital-a"
 
 

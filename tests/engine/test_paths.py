@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
 from twisted.internet.defer import Deferred
 
+from gateway.audit.entry import decode, salted_digest
 from gateway.audit.verify import verify_log
 from gateway.canonical.envelope import encode
 from gateway.canonical.refusal import RequestRefused
@@ -21,8 +23,11 @@ from gateway.contract import (
     Rejected,
     Replied,
     RetryLater,
+    Unavailable,
     Unknown,
 )
+from gateway.engine.lifecycle import Backoff
+from gateway.store.keyring import about
 from tests.engine.scripted import Platform, claim, running
 from tests.twisted_runner import sleep
 
@@ -276,3 +281,71 @@ async def test_the_audit_log_verifies_and_holds_every_step(tmp_path: Path) -> No
     report = verify_log(tmp_path / "audit", (tmp_path / "audit" / "vkey").read_text().strip())
     assert report.ok, report.problems
     assert report.entries == 20 * 3 + 2
+
+
+async def test_an_outage_uses_no_attempts_up(tmp_path: Path) -> None:
+    platform = Platform(script=[down] * 9)  # more than the attempts there are
+    async with running(tmp_path, platform) as scene:
+        scene.gateway.couriers["province"].gate._backoff = Backoff(first=0.02, longest=0.05)
+        receipt = await scene.context.inbox.accept(scene.inbound(1))
+        await scene.reaches(receipt.message_id, "accepted")
+        assert platform.sends == ["M1"] * 10
+        rows = await scene.gateway.store.deliveries_of(receipt.message_id)
+        assert rows[0].attempts == 1
+
+
+async def test_what_may_have_worked_is_never_called_without_effect(tmp_path: Path) -> None:
+    """An operation that is simply sent again goes on until its outcome is known, also when nobody waits."""
+    silence = [lambda *_: Unknown(reason="silence")] * 2
+    async with running(tmp_path, Platform(script=list(silence)), on_unknown="resend") as scene:
+        answer = await scene.context.inbox.request(scene.inbound(1), 0.02)
+        assert isinstance(answer, Pending)
+        await scene.reaches(answer.message_id, "accepted")
+
+
+async def test_a_message_not_sent_on_yet_cannot_be_called_unknown(tmp_path: Path) -> None:
+    platform = Platform(hold=Deferred())
+    async with running(tmp_path, platform) as scene:
+        assert await scene.context.inbox.reference("H0001") is None
+        scene.gateway.couriers["province"].gate.down()
+        await scene.context.inbox.accept(scene.inbound(1))
+        with pytest.raises(Unavailable):
+            await scene.context.inbox.reference("H0001")
+        scene.gateway.couriers["province"].gate.reached()
+        assert platform.hold is not None
+        platform.hold.callback(None)
+
+
+async def test_order_holds_across_a_restart(tmp_path: Path) -> None:
+    platform = Platform(script=[lambda *_: RetryLater(reason="busy", after=1.0)])
+    seen: list[str] = []
+    settle = platform.settle
+
+    def noting(message: object, prepared: object) -> object:
+        seen.append(message.data.visit_id)  # type: ignore[attr-defined]
+        return settle(message, prepared)  # type: ignore[arg-type]
+
+    platform.settle = noting  # type: ignore[method-assign, assignment]
+    async with running(tmp_path, platform) as scene:
+        for n in range(1, 4):
+            await scene.context.inbox.accept(scene.inbound(n, ordering_key="person-1"))
+        await sleep(0.2)
+        assert not seen
+    async with running(tmp_path, platform) as scene:
+        receipt = await scene.context.inbox.accept(scene.inbound(4, ordering_key="person-1"))
+        await scene.reaches(receipt.message_id, "accepted", 25)
+        assert seen == ["V1", "V2", "V3", "V4"]
+
+
+async def test_the_digest_of_refused_input_can_be_shown_to_be_right(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        refusal = await scene.context.inbox.refuse(Refusal(code="malformed", raw=b"<what they sent>"))
+        source = scene.gateway.store.audit_source()
+        from twisted.internet.threads import deferToThread
+
+        [(_, _, data)] = await deferToThread(source.find, refusal)
+        entry = decode(data)
+        assert entry.detail is not None
+        sealed = b64decode(str(entry.detail["sealed_salt"]))
+        salt, _ = scene.gateway.keyring.open_with_salt(sealed, about(refusal, "salt"))
+        assert entry.digest == salted_digest(salt, b"<what they sent>")

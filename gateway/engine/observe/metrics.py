@@ -19,6 +19,8 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from gateway.engine.lifecycle import FINAL
+
 # A second time series per counter that says when the process began: `process_start_time_seconds` says it once.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
 
@@ -95,12 +97,13 @@ class Metrics:
         self._group.observe(units)
 
     def backlog(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """What the store counted: (partner, state) → deliveries. What is gone becomes 0."""
-        for key in self._known - counts.keys():
+        """What the store counted: (partner, state) → deliveries, final ones left out. What is gone becomes 0."""
+        owed = {key: count for key, count in counts.items() if key[1] not in FINAL}
+        for key in self._known - owed.keys():
             self._backlog.labels(*key).set(0)
-        for key, count in counts.items():
+        for key, count in owed.items():
             self._backlog.labels(*key).set(count)
-        self._known |= counts.keys()
+        self._known |= owed.keys()
 
     def partner_up(self, partner: str, up: bool) -> None:
         """Whether the partner is believed to be reachable."""

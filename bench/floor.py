@@ -1,6 +1,6 @@
 """The floor: the bare steps by the quickest means, in two processes; nothing stored, sealed or audited.
 
-    python -m bench.floor edge AMQP        HTTP in → parse, walk → publish, confirmed → answer
+    python -m bench.floor edge AMQP        HTTP in → parse, validate, walk → publish, confirmed → answer
     python -m bench.floor deliver AMQP URL consume → build the partner's format → POST → acknowledge
 
 It stands on the gateway's own transports and bus client, because nothing quicker was found: the ratio to
@@ -23,6 +23,7 @@ from twisted.internet import reactor  # noqa: E402
 from twisted.internet.defer import Deferred  # noqa: E402
 from twisted.internet.endpoints import TCP4ServerEndpoint  # noqa: E402
 
+from adapters.hospital.codec import HospitalCodec  # noqa: E402
 from bench.steps import fields_of, partner_json  # noqa: E402
 from gateway.bus import BusSettings, make_bus  # noqa: E402
 from gateway.bus.contract import Bus, Delivered  # noqa: E402
@@ -35,6 +36,7 @@ _OK = Response(200, b"<ok/>", "text/xml")
 
 async def edge(bus: Bus) -> None:
     """The near half."""
+    schema = etree.XMLSchema(HospitalCodec().schema)
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     encode = msgspec.json.encode
     await bus.declare(QUEUE, ["#.floor"])
@@ -43,7 +45,9 @@ async def edge(bus: Bus) -> None:
     def handle(request: Request) -> Deferred[Response]:
         nonlocal count
         count += 1
-        body = encode(fields_of(etree.fromstring(request.body, parser)))
+        root = etree.fromstring(request.body, parser)
+        schema.assertValid(root[-1][0])
+        body = encode(fields_of(root))
         return bus.publish("claim.floor", str(count), body, {}).addCallback(lambda _: _OK)
 
     server = HttpServer(handle)

@@ -55,7 +55,10 @@ def jobs() -> dict[str, Callable[[], object]]:
     formats = Formats({})
     samples = SHIPPED / "settlement" / "samples" / "2207.output"
     output = (samples / "good" / "wire.json").read_bytes().strip()
-    raw = b'{"infcode":0,"inf_refmsgid":"1","refmsg_time":"","respond_time":"","err_msg":"","output":%b}' % output
+    raw = (
+        b'{"infcode":0,"inf_refmsgid":"1","refmsg_time":"","respond_time":"","err_msg":"","output":%b}'
+        % output
+    )
     answer = national.read(raw)
     envelope = national.Envelope(_SETTINGS)
 

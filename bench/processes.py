@@ -23,17 +23,23 @@ class Usage:
     """What processes have used so far."""
 
     cpu: float  #: seconds
-    peak_mb: float  #: of the largest
+    peak_mb: float
+
+
+def family(pid: int) -> list[int]:
+    """A process and its children."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [pid, *(int(child) for task in tasks for child in task.read_text().split())]
 
 
 def usage(*pids: int) -> Usage:
-    """CPU and peak memory of running processes."""
+    """CPU and peak memory of running processes and their children, added up."""
     cpu, peak = 0.0, 0.0
-    for pid in pids:
+    for pid in (member for pid in pids for member in family(pid)):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         cpu += (int(fields[11]) + int(fields[12])) / _TICK
         status = Path(f"/proc/{pid}/status").read_text()
-        peak = max(peak, int(status.split("VmHWM:")[1].split()[0]) / 1024)
+        peak += int(status.split("VmHWM:")[1].split()[0]) / 1024
     return Usage(cpu, peak)
 
 

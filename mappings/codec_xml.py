@@ -101,9 +101,9 @@ class XmlCodec:
             elif tag not in shape.skips:
                 self._odd(child, shape, report, where)
             tail = child.tail
-            if tail is not None and not tail.isspace():
+            if tail and not tail.isspace():
                 self._stray(shape, report, where)
-        if node is not None and (text := node.text) is not None and not text.isspace():
+        if node is not None and (text := node.text) and not text.isspace():
             self._stray(shape, report, where)
         return found
 
@@ -141,7 +141,10 @@ class XmlCodec:
         raise Refused("type", "应为文本", "must be text")
 
     def pick(self, tree: Any, path: str) -> Any:
-        return tree.findtext("/".join(map(self.key, path.split("/"))))
+        if "/" in path:
+            return tree.findtext("/".join(map(self.key, path.split("/"))))
+        child = next(tree.iterchildren(self.key(path)), None)
+        return None if child is None else child.text or ""
 
     def compile_encode(self, plan: Plan) -> Encode:
         source = Source(Refused=Refused, escape=escape)

@@ -76,7 +76,7 @@ class TimeLens(Lens):
         except OverflowError:
             raise self._refused() from None
         if self.form == self._ISO and not local.microsecond:
-            return local.isoformat(" ")[:19]
+            return f"{local.date().isoformat()} {local.time().isoformat()}"
         text = self.template.format(local, local.microsecond // 1000)
         if self.read(text) != value:
             raise Refused("precision", f"时间精度超出格式 {self.form}", f"finer than the format {self.form}")

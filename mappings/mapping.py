@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gateway.canonical.money import fen_to_yuan
 from gateway.canonical.registry import Body
+from mappings import quick_json, quick_xml
 from mappings.codec import Codec, Encode
 from mappings.codec_json import JsonCodec, kept_text
 from mappings.codec_xml import XmlCodec
@@ -44,6 +45,8 @@ class Mapping:
         )
         self._decode: Decode | None = compile_decode(plan, self.codec, kept_text) if plan.decodes else None
         self._encode: Encode | None = self.codec.compile_encode(plan) if plan.encodes else None
+        self._quick_read = _quick_reader(plan, self.codec)
+        self._quick_write = quick_json.compile_write(plan) if plan.encodes and self.codec.typed else None
         self._labels = {x.attr: x for x in leaves(plan.items) if x.canonical == x.attr}
         #: Fields the format has not: a body with any other value in them cannot be written.
         self._assumed = tuple((name, value) for name, value in plan.assumed.items() if name not in plan.lost)
@@ -77,6 +80,25 @@ class Mapping:
         """
         if self._decode is None:
             raise TypeError(f"{self.name} only encodes")
+        body: Any = self.decode_plain(tree, **elsewhere)
+        return cast(Body, body) if body is not None else self._decode_carefully(tree, elsewhere)
+
+    def decode_plain(self, tree: Any, **elsewhere: Any) -> Body | None:
+        """`decode_tree` for a tree as nearly all are: in normal form or close to it, without any fault.
+
+        None for every other tree, good or bad: `decode_tree` decides. What is not None is valid by the XML
+        Schema of this mapping.
+        """
+        if self._quick_read is None:
+            return None
+        try:
+            return cast(Body, self._quick_read(tree, elsewhere))
+        except Exception:  # whatever it is, the careful way meets it again and says what
+            return None
+
+    def _decode_carefully(self, tree: Any, elsewhere: dict[str, Any]) -> Body:
+        """With everything that is wrong."""
+        assert self._decode is not None
         report = Report(self.name)
         body: Any = None
         try:
@@ -110,12 +132,13 @@ class Mapping:
         Raises:
             MappingError: a required one is missing, or one is refused.
         """
-        report = Report(self.name)
+        report: Report | None = None
         values: dict[str, str] = {}
         for leaf in self.plan.envelope:
             text = self.codec.pick(tree, leaf.path)
             if text is None or text == "":
                 if leaf.required:
+                    report = report or Report(self.name)
                     report.missing(leaf, None)
                 continue
             try:
@@ -123,8 +146,9 @@ class Mapping:
                     text if isinstance(text, str) else self.codec.text(text, False)
                 )
             except Refused as no:
+                report = report or Report(self.name)
                 report.refused(leaf, None, no, text)
-        if report.faults:
+        if report is not None:
             raise report.error()
         return values
 
@@ -162,6 +186,22 @@ class Mapping:
             raise report.error()
         return tree
 
+    def encode_raw(self, body: Struct, envelope: dict[str, str] | None = None) -> dict[str, Any]:
+        """JSON only: `encode_tree`, with `msgspec.Raw` for what is written already.
+
+        The object's own keys and the elements of groups at the top stay apart, so that an adapter can put
+        them together otherwise; encoded as JSON, they are the same bytes as those of `encode_tree`.
+
+        Raises:
+            MappingError, TypeError: as `encode_tree`.
+        """
+        if self._quick_write is not None and type(body) is self.plan.struct:
+            try:
+                return self._quick_write(body, envelope or {})
+            except Exception:  # noqa: S110 - whatever it is, the careful way meets it again and says what
+                pass
+        return cast(dict[str, Any], self.encode_tree(body, envelope))
+
     def _totals(self, body: Any, report: Report) -> None:
         for total in self.plan.totals:
             expected = _expected(total, body)
@@ -175,6 +215,16 @@ class Mapping:
                 report.body(
                     total.field, "total", zh, en, leaf.path if leaf else "", leaf.name if leaf else ""
                 )
+
+
+def _quick_reader(plan: Plan, codec: Codec) -> quick_xml.Read | None:
+    if not plan.decodes:
+        return None
+    return (
+        quick_json.compile_read(plan, codec, kept_text)
+        if codec.typed
+        else quick_xml.compile_read(plan, codec)
+    )
 
 
 def _expected(total: Total, body: Any) -> int | None:

@@ -87,7 +87,7 @@ class Formats:
             Reject: the message holds something this interface cannot say.
         """
         try:
-            return cast(dict[str, Any], self._mappings[name].encode_tree(body))
+            return self._mappings[name].encode_raw(body)
         except MappingError as error:
             raise Reject(
                 error.zh, error.en, code="invalid", field=error.canonical or error.field, rule=error.rule

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, fail, print_json, say
+from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, complain, fail, print_json, say
 
 app = typer.Typer(
     help="审计日志：验证、出具存证、查看公钥。 / The audit log: verify it, prove entries, show its key.",
@@ -61,9 +61,10 @@ def prove(
 ) -> None:
     """出具存证。 / Write the proof that a message is in the log.
 
-    写出 entry.bin（条目）和 receipt.tlog-proof（回执），凭公钥即可验证：
+    写出 entry.bin（条目）和 receipt.tlog-proof（回执），凭公钥即可验证。标识也可以是答复的标识或 refusal_id。
 
-    Writes entry.bin and receipt.tlog-proof, which anyone can check with the key alone:
+    Writes entry.bin and receipt.tlog-proof, which anyone can check with the key alone. The id of a reply, or a
+    refusal_id, will do as well.
 
       python gateway/audit/verify.py receipt receipt.tlog-proof entry.bin --vkey vkey
     """
@@ -73,6 +74,8 @@ def prove(
     configuration = load(config)
     with open_reader(configuration.gateway.store) as reader:
         entries = reader.audit_of(message_id)
+        if not entries:
+            entries = _of_answered(reader, message_id, every)
     wanted = _wanted(message_id, entries, every)
     written = [_write(configuration.audit_folder, out, *chosen) for chosen in wanted]
     if as_json:
@@ -110,6 +113,22 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise fail(Exit.UNAVAILABLE, f"无法读取 {file}", f"cannot read {file}: {error.strerror}") from None
+
+
+def _of_answered(reader: Any, reply_id: str, every: bool) -> list[tuple[int | None, str, bytes]]:
+    """Entries of the message that a reply answers: the one that names the reply, or all."""
+    from gateway.audit import decode  # noqa: PLC0415
+
+    reply = reader.message(reply_id)
+    if reply is None or reply.causation_id is None:
+        return []
+    complain(
+        f"{reply_id} 是对报文 {reply.causation_id} 的答复，存证为后者的条目",
+        f"{reply_id} is the reply to {reply.causation_id}: its entries are proved",
+    )
+    entries: list[tuple[int | None, str, bytes]] = reader.audit_of(reply.causation_id)
+    naming = [entry for entry in entries if (decode(entry[2]).detail or {}).get("reply") == reply_id]
+    return entries if every or not naming else naming
 
 
 def _wanted(

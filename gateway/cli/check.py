@@ -28,6 +28,8 @@ def check(
     Lists every problem with file, line, path and what was expected. Starts nothing, contacts nobody.
 
     每行 / each line:  文件:行 位置 说明 / explanation [应为 expected]
+
+    “提示”不算错误，不影响退出码。 / A “note” is no error and leaves the exit code alone.
     """
     found = list(_configuration(config))
     if mappings:
@@ -36,18 +38,21 @@ def check(
         print_json(found)
     for problem in found if not as_json else ():
         place = f"{problem['file']}:{problem['line']} {problem['path']}".rstrip()
-        say(f"{place} {problem['zh']}", f"{problem['en']} [{problem['expected']}]")
-    if found:
+        mark = "提示 note: " if problem["level"] == "note" else ""
+        say(f"{mark}{place} {problem['zh']}", f"{problem['en']} [{problem['expected']}]")
+    if any(problem["level"] == "error" for problem in found):
         raise typer.Exit(Exit.PROBLEM)
     if not as_json:
         say(f"{config}：没有问题", f"{config}: no problems")
 
 
 def _configuration(folder: Path) -> Iterator[dict[str, Any]]:
-    from gateway.engine.config import lint  # noqa: PLC0415  imports the adapters in use
+    from gateway.engine.config import lint, notes  # noqa: PLC0415  imports the adapters in use
 
     for problem in lint(folder):
         yield _facts(problem, str(folder / problem.file))
+    for note in notes(folder):
+        yield _facts(note, str(folder / note.file), "note")
 
 
 def _mappings(folder: Path) -> Iterator[dict[str, Any]]:
@@ -61,8 +66,8 @@ def _mappings(folder: Path) -> Iterator[dict[str, Any]]:
                 yield _facts(problem, str(file))
 
 
-def _facts(problem: Any, file: str) -> dict[str, Any]:
+def _facts(problem: Any, file: str, level: str = "error") -> dict[str, Any]:
     """Problems of the configuration and of mappings are of two classes, since neither knows the other."""
     expected = getattr(problem, "expected", "") or getattr(problem, "suggestion", "")
     facts = {name: getattr(problem, name) for name in ("line", "path", "zh", "en")}
-    return {"file": file, **facts, "expected": expected}
+    return {"level": level, "file": file, **facts, "expected": expected}

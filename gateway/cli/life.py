@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,35 @@ def collect(reader: Reader, message_id: str) -> Life:
     replies = [reader.message(d.reply_id) for d in deliveries if d.reply_id is not None]
     audit = tuple(_noted(*entry) for entry in reader.audit_of(message_id))
     return Life(row, tuple(deliveries), tuple(reply for reply in replies if reply is not None), audit)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Input that was not accepted; `detail` is what the audit log says of it."""
+
+    id: str
+    partner: str | None
+    detail: Mapping[str, str | int]
+    audit: tuple[Noted, ...]
+
+
+def refusal(reader: Reader, refusal_id: str) -> Refused | None:
+    """What is known of an id that occurs in the audit log alone."""
+    entries = reader.audit_of(refusal_id)
+    if not entries or reader.message(refusal_id) is not None:
+        return None
+    first = decode_entry(entries[0][2])
+    return Refused(refusal_id, first.partner, first.detail or {}, tuple(_noted(*entry) for entry in entries))
+
+
+def refusal_facts(refused: Refused) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "refusal": refused.id,
+        "partner": refused.partner,
+        **refused.detail,
+        "audit": _audit_facts(refused.audit),
+    }
 
 
 def _noted(index: int | None, entry_id: str, data: bytes) -> Noted:
@@ -106,12 +136,15 @@ def as_facts(life: Life, shown: dict[str, Any]) -> dict[str, Any]:
     return {
         **_facts(life.row, _ROW_FACTS),
         "deliveries": [_facts(d, _DELIVERY_FACTS) for d in life.deliveries],
-        "audit": [
-            {"index": e.index, "id": e.id, "time": e.time, "event": e.event, "about": e.about}
-            for e in life.audit
-        ],
+        "audit": _audit_facts(life.audit),
         "content": shown,
     }
+
+
+def _audit_facts(entries: tuple[Noted, ...]) -> list[dict[str, Any]]:
+    return [
+        {"index": e.index, "id": e.id, "time": e.time, "event": e.event, "about": e.about} for e in entries
+    ]
 
 
 def _facts(row: Any, names: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`message`: find messages, and show the whole life of one."""
+"""`message`: find messages, show the whole life of one, decide what the gateway cannot."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli import acts
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
-    Exit,
     JsonOption,
-    fail,
     moment,
     print_json,
     say,
     state,
     table,
 )
+from gateway.cli.person import checked_reason
 
 app = typer.Typer(
-    help="报文：查找，查看一条报文的全过程。 / Messages: find them, show the whole life of one.",
+    help="报文：查找、查看全过程、处理失败与不明。 / Messages: find, show, decide what waits for a person.",
     no_args_is_help=True,
 )
 
@@ -102,9 +102,7 @@ def find(
 
 @app.command()
 def show(
-    message: Annotated[
-        str, typer.Argument(help="报文标识，或能唯一找到它的号码 / its id, or a number that finds only it")
-    ],
+    message: acts.MessageArgument,
     config: ConfigOption = DEFAULT_CONFIG,
     unmask: Annotated[
         bool,
@@ -117,51 +115,40 @@ def show(
 ) -> None:
     """一条报文的全过程。 / The whole life of one message.
 
-    信封、每次投递的状态与原因、答复、审计条目；内容默认脱敏。
+    信封、每次投递的状态与原因、答复、审计条目；内容默认脱敏。也可用答复的标识，或应答中的 refusal_id。
 
-    Envelope, deliveries with their reasons, replies, audit entries; content is masked.
+    Envelope, deliveries with their reasons, replies, audit entries; content is masked. The id of a reply, or a
+    refusal_id, will do as well.
 
-    --unmask 先把查看人、原因写入审计日志，写入成功才显示；内置数据库（SQLite）正被运行中的网关占用时不能写入，
-    此时退出码 3，请在停机时查看或改用 PostgreSQL。
+    --unmask 先把查看人、原因写入审计日志，写入成功才显示，否则退出码 3。网关运行与否均可使用。
 
-    --unmask first records who looks and why; nothing is shown unless that is committed. With SQLite this needs
-    the gateway stopped (exit 3 otherwise); with PostgreSQL it works any time.
+    --unmask first records who looks and why; nothing is shown unless that is committed (exit 3 otherwise). Works
+    whether the gateway runs or not.
     """
-    if unmask and not reason.strip():
-        raise typer.BadParameter("--unmask 须说明 --reason / needs --reason", param_hint="--reason")
+    why = checked_reason(reason) if unmask else ""
     from gateway.cli import life  # noqa: PLC0415
+    from gateway.cli.lookup import the_message  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import open_reader  # noqa: PLC0415
 
     configuration = load(config)
     with open_reader(configuration.gateway.store) as reader:
-        told = life.collect(reader, _one(reader, message))
+        refused = life.refusal(reader, message)
+        told = None if refused else life.collect(reader, the_message(reader, message))
+    if told is None:
+        _print_refusal(refused, as_json=as_json)
+        return
     if unmask:
         from gateway.cli.viewing import record_view  # noqa: PLC0415
 
-        record_view(configuration, told.row.id, reason.strip())
+        record_view(configuration, told.row.id, why)
     content = life.content(configuration, told, masked=not unmask)
     if as_json:
         print_json(life.as_facts(told, content))
     else:
+        if any(reply.id == message for reply in told.replies):
+            say(f"{message} 是对下面这条报文的答复", f"{message} is the reply to this message")
         _print(told, content)
-
-
-def _one(reader: Any, text: str) -> str:
-    """The id of the one message that `text` means."""
-    from gateway.store.api import Filter  # noqa: PLC0415
-
-    if reader.message(text) is not None:
-        return text
-    found = reader.find(Filter(text=text, limit=20))
-    requests = [item for item in found if item.message.direction == "in"] or found
-    if len(requests) == 1:
-        return str(requests[0].message.id)
-    if not requests:
-        raise fail(Exit.PROBLEM, f"没有找到报文 {text}", f"no message {text}")
-    for item in requests:
-        say(f"{item.message.id} {moment(item.message.created)} {item.message.type}")
-    raise fail(Exit.PROBLEM, "不止一条，请用标识指明", "more than one: name it by its id")
 
 
 def _row(found: Any) -> tuple[str, ...]:
@@ -188,10 +175,34 @@ def _print(told: Any, content: Any) -> None:
     table(("", ""), [fact for fact in facts if fact[1]], "报文 message")
     for delivery in told.deliveries:
         _print_delivery(delivery)
-    audit = [(("—" if e.index is None else str(e.index)), e.time, e.event, e.about) for e in told.audit]
-    table(("索引 index", "时间 time", "事件 event", "说明 detail"), audit, "审计条目 audit entries")
+    _print_audit(told.audit)
     say("内容 content:")
     print_json(content)
+
+
+def _print_audit(entries: Any) -> None:
+    rows = [(("—" if e.index is None else str(e.index)), e.time, e.event, e.about) for e in entries]
+    table(("索引 index", "时间 time", "事件 event", "说明 detail"), rows, "审计条目 audit entries")
+
+
+def _print_refusal(refused: Any, *, as_json: bool) -> None:
+    """Input that was not accepted: all that is kept of it is in the audit log."""
+    if as_json:
+        from gateway.cli.life import refusal_facts  # noqa: PLC0415
+
+        print_json(refusal_facts(refused))
+        return
+    say("这是一次拒收：未受理，原文未保存", "a refusal: nothing was accepted, and the input was not kept")
+    facts = (
+        ("标识 id", refused.id),
+        ("来源 from", refused.partner or ""),
+        ("代码 code", refused.detail.get("code", "")),
+        ("字段 field", refused.detail.get("field", "")),
+        ("规则 rule", refused.detail.get("rule", "")),
+        ("对方报文号 partner's id", refused.detail.get("partner_message_id", "")),
+    )
+    table(("", ""), [(name, str(value)) for name, value in facts if value], "拒收 refusal")
+    _print_audit(refused.audit)
 
 
 def _print_delivery(delivery: Any) -> None:
@@ -229,3 +240,6 @@ def _time(text: str | None, option: str) -> int | None:
         return int(at.timestamp() * 1000)
     except (ValueError, OverflowError):
         raise typer.BadParameter("2026-01-05, 2026-01-05T08:00, 30min, 2h, 7d", param_hint=option) from None
+
+
+acts.add_to(app)

@@ -13,6 +13,16 @@ class GatewayError(Exception):
         self.zh = zh
         self.en = en
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """To another process with everything it knows, whatever its constructor asks for."""
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[GatewayError], arguments: tuple[object, ...]) -> GatewayError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    return error
+
 
 class ConfigError(GatewayError):
     """The configuration is wrong: correct `path` in `file`, then check again."""

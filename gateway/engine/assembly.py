@@ -9,18 +9,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
 
 from gateway import __version__
-from gateway.audit.integrator import Integrator
-from gateway.audit.keys import create_signer, load_signer, write_vkey
 from gateway.bus import Bus, BusDown, BusStatus, make_bus
 from gateway.canonical import IdSource
 from gateway.contract import Clock, Context, Log, Receiver
 from gateway.contract.randomness import RandomPool
 from gateway.engine.accept import Acceptor, PartnerInbox, milliseconds
 from gateway.engine.admin import Admin
+from gateway.engine.auditing import AuditLog
 from gateway.engine.config import Configuration, Partner
 from gateway.engine.deliver import Courier, Receiving
 from gateway.engine.gate import Gate
@@ -36,8 +33,8 @@ from gateway.engine.resolve import Mediator, Resolving
 from gateway.engine.routes import Router
 from gateway.engine.vault import Vault
 from gateway.engine.world import BlockSerials, StoredReplayGuard, SystemClock
-from gateway.store import open_store
-from gateway.store.api import Record, Store
+from gateway.store import SqlStore, open_store
+from gateway.store.api import Record
 from gateway.store.keyring import KeyRing
 from gateway.transports.http.listeners import Listeners
 from scheduler import Duty
@@ -46,39 +43,6 @@ _LEASE_MS = 5_000
 _RENEW = 1.5
 _LOST_CHECK = 5.0
 _COUNT = 5.0
-
-
-class AuditLog:
-    """The integrator on a thread of its own: signing and fsync never hold up a message."""
-
-    def __init__(self, configuration: Configuration, store: Store, reactor: Any) -> None:
-        folder = configuration.audit_folder
-        folder.mkdir(parents=True, exist_ok=True)
-        key = configuration.audit_key_file
-        key.parent.mkdir(parents=True, exist_ok=True)
-        origin = configuration.gateway.audit.origin
-        signer = load_signer(origin, key) if key.exists() else create_signer(origin, key)
-        write_vkey(signer.vkey, folder / "vkey")
-        self._integrator = Integrator(store.audit_source(), folder, signer)
-        self._pool = ThreadPool(1, 1, "audit")
-        self._reactor = reactor
-        self.size = 0
-        self.checkpoint_at = 0.0  #: when the last step ended well, seconds since 1970
-
-    async def start(self) -> None:
-        """Starts the thread."""
-        self._pool.start()
-
-    async def step(self) -> None:
-        """Takes in what is committed and publishes a checkpoint over it."""
-        result = await deferToThreadPool(self._reactor, self._pool, self._integrator.drain)
-        self.size = result.size
-        self.checkpoint_at = time.time()
-
-    async def stop(self) -> None:
-        """Releases the folder."""
-        await deferToThreadPool(self._reactor, self._pool, self._integrator.close)
-        self._pool.stop()
 
 
 class Gateway:
@@ -92,7 +56,7 @@ class Gateway:
         self.random = RandomPool()
         self.ids = IdSource(lambda: time.time_ns() // 1_000_000, self.random)
         self.instance = f"{configuration.gateway.node}/{socket.gethostname()}/{os.getpid()}/{self.ids()[:13]}"
-        self.store: Store = open_store(configuration.gateway.store, reactor)
+        self.store: SqlStore = open_store(configuration.gateway.store, reactor)
         self.bus: Bus = make_bus(configuration.gateway.bus, reactor)
         self.metrics = Metrics()
         self.listeners = Listeners(reactor)
@@ -105,10 +69,11 @@ class Gateway:
     async def start(self) -> None:
         """Store first, listeners last: nothing is taken in before it can be kept."""
         configuration = self.configuration
+        self.store.on_lost(self._store_lost)
         await self.store.start()
         self._closing.append(self.store.stop)
         await self._renew()
-        self.audit = AuditLog(configuration, self.store, self.reactor)
+        self.audit = AuditLog(configuration, self.store)
         await self.audit.start()
         self._closing.append(self.audit.stop)
         self._build_engine()
@@ -295,6 +260,11 @@ class Gateway:
     async def _note(self, event: str, **detail: str | int) -> None:
         entry = self.journal.entry(event, detail={"instance": self.instance, **detail})
         await self.store.commit(Record((entry,)))
+
+    def _store_lost(self) -> None:
+        """Nobody knows what was committed last: end as by a crash, and find out at the next start."""
+        self.log.error("store.lost", next="the gateway ends; start it again")
+        os._exit(70)
 
     def _now(self) -> int:
         return milliseconds(self.clock.now())

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.contract import Adapter, Operation, Settings
+from gateway.engine import config_notes
 from gateway.engine.config_model import EngineSettings, GatewaySettings, PartnerSettings
 from gateway.engine.config_partners import read_partner
 from gateway.engine.config_problem import ConfigurationError, Problem
@@ -25,7 +26,7 @@ from gateway.engine.config_rules import cross_check
 from gateway.engine.lifecycle import Policy
 from gateway.engine.routes import Route
 
-__all__ = ["Configuration", "ConfigurationError", "Partner", "Problem", "lint", "load"]
+__all__ = ["Configuration", "ConfigurationError", "Partner", "Problem", "lint", "load", "notes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,11 @@ def load(folder: Path, environment: Mapping[str, str] | None = None) -> Configur
 def lint(folder: Path, environment: Mapping[str, str] | None = None) -> list[Problem]:
     """Everything that is wrong with the configuration in a folder, in order of file and line."""
     return _draft(folder, environment).problems()
+
+
+def notes(folder: Path, environment: Mapping[str, str] | None = None) -> list[Problem]:
+    """What is allowed but probably not meant, in order of file and line; none of it keeps `load` from loading."""
+    return config_notes.notes(_draft(folder, environment))
 
 
 def _draft(folder: Path, environment: Mapping[str, str] | None) -> Draft:

@@ -34,6 +34,12 @@ class _Mount:
         return not self.path or not other.path or self.path == other.path or self.tls != other.tls
 
 
+def is_loopback(endpoint: str) -> bool:
+    """Whether only this machine can reach it."""
+    host = endpoint.rpartition(":")[0]
+    return host in _LOOPBACK or host.startswith("127.")
+
+
 def listeners(draft: Draft) -> None:
     """Adds a problem for every listener that meets an earlier one."""
     seen: list[_Mount] = []

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from gateway.store.database import Database
-from gateway.store.session import Session, Work, WriteSession
-from gateway.store.writer import Writer
+from gateway.store.session import Session, Unit, Work, WriteSession
 
 SEQUENCED = """SELECT a.entry FROM audit_index i JOIN audit a ON a.n = i.n
     WHERE i.position >= ? ORDER BY i.position LIMIT ?"""
@@ -22,6 +21,12 @@ FIND = """SELECT i.position, a.id, a.entry FROM audit a LEFT JOIN audit_index i 
 _listed = msgspec.json.Decoder(list[tuple[int, str, str]]).decode
 
 
+class Blocking(Protocol):
+    """The part of a writer that is used."""
+
+    def commit_blocking(self, unit: Unit) -> Any: ...
+
+
 class AuditSource:
     """Audit entries in the store. For one worker thread at a time; must not be used in the reactor thread.
 
@@ -29,7 +34,7 @@ class AuditSource:
     writers to wait for each other, and usually not even a further fsync.
     """
 
-    def __init__(self, database: Database, writer: Writer) -> None:
+    def __init__(self, database: Database, writer: Blocking) -> None:
         self._database = database
         self._writer = writer
         self._lock = threading.Lock()
@@ -59,7 +64,7 @@ class AuditSource:
         numbers = [self._numbers.get(id_, 0) for id_ in entry_ids]
         if list(entry_ids) != list(self._numbers)[: len(numbers)]:
             raise ValueError("entries must be sequenced in the order in which they were listed")
-        error = self._writer.commit_blocking(Work(lambda session: _sequence(session, first_index, numbers)))
+        error = self._writer.commit_blocking(Work(_sequence, (first_index, numbers)))
         if error:
             raise ValueError(error)
         self._numbers = {}

@@ -56,12 +56,17 @@ class SqliteDatabase:
     backlog = """SELECT coalesce((SELECT max(n) FROM audit), 0)
         - coalesce((SELECT n FROM audit_index ORDER BY position DESC LIMIT 1), 0)"""
 
-    def __init__(self, settings: StoreSettings, steps: Sequence[Migration] = MIGRATIONS) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        steps: Sequence[Migration] = MIGRATIONS,
+        holder: int | None = None,
+    ) -> None:
         assert settings.sqlite_path is not None
         self._path = Path(settings.sqlite_path)
         self._busy_timeout = settings.busy_timeout
         self._steps = steps
-        self._lock = FileLock(self._path.with_name(self._path.name + ".lock"))
+        self._lock = FileLock(self._path.with_name(self._path.name + ".lock"), holder)
 
     def open_writer(self) -> WriteSession:
         try:
@@ -123,10 +128,10 @@ class SqliteDatabase:
         )
 
 
-def database_for(settings: StoreSettings) -> Database:
-    """The back end that the URL asks for."""
+def database_for(settings: StoreSettings, holder: int | None = None) -> Database:
+    """The back end that the URL asks for; `holder` is the process that others are told has it."""
     if settings.sqlite_path is not None:
-        return SqliteDatabase(settings)
+        return SqliteDatabase(settings, holder=holder)
     # PostgreSQL's driver is an optional part of the installation.
     from gateway.store.postgresql_database import PostgresqlDatabase  # noqa: PLC0415
 

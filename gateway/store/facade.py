@@ -23,8 +23,9 @@ from gateway.store.audit import AuditSource
 from gateway.store.database import Database
 from gateway.store.keyring import KeyRing
 from gateway.store.readers import Readers
+from gateway.store.remote import RemoteWriter
 from gateway.store.reseal import reseal_batch
-from gateway.store.session import Remember, Work, WriteSession
+from gateway.store.session import Remember, Work
 from gateway.store.settings import StoreSettings
 from gateway.store.writer import Threads, Writer
 
@@ -41,7 +42,12 @@ class SqlStore:
         self.exclusive = database.exclusive
         self._database = database
         self._reactor = reactor
-        self._writer = Writer(database.open_writer, reactor, settings.group_window, settings.group_limit)
+        self._writer: Writer | RemoteWriter = (
+            RemoteWriter(settings, reactor)
+            if database.exclusive and settings.writer == "process"
+            else Writer(database.open_writer, reactor, settings.group_window, settings.group_limit)
+        )
+        self._services: dict[str, Any] = {}
         self._sources: list[AuditSource] = []
         self._forget_at = 0
 
@@ -54,33 +60,47 @@ class SqlStore:
         self._writer.on_group = tell
 
     def start(self) -> Deferred[None]:
+        if isinstance(self._writer, RemoteWriter):
+            return self._writer.start().addCallback(lambda _: self._readers.start())
         return self._in_thread(self._start)
 
     def stop(self) -> Deferred[None]:
+        if isinstance(self._writer, RemoteWriter):
+            return self._writer.stop().addCallback(lambda _: self._in_thread(self._stop_reading))
         return self._in_thread(self._stop)
 
+    def on_lost(self, tell: Callable[[], None]) -> None:
+        """Whom to tell when the store process ended by itself: the gateway must end then, too."""
+        if isinstance(self._writer, RemoteWriter):
+            self._writer.on_lost = tell
+
     def _start(self) -> None:
+        assert isinstance(self._writer, Writer)
         self._writer.start()
         self._readers.start()
 
     def _stop(self) -> None:
+        assert isinstance(self._writer, Writer)
         self._writer.stop()
+        self._stop_reading()
+
+    def _stop_reading(self) -> None:
         self._readers.stop()
         for source in self._sources:
             source.close()
         self._database.release()
 
-    def _in_thread(self, work: Callable[[], None]) -> Deferred[None]:
+    def _in_thread(self, work: Callable[[], T]) -> Deferred[T]:
         """A thread of its own: the reactor's pool may be busy, or already stopped when the store stops."""
-        done: Deferred[None] = Deferred()
+        done: Deferred[T] = Deferred()
 
         def run() -> None:
             try:
-                work()
+                result = work()
             except Exception as error:
                 self._reactor.callFromThread(done.errback, self._database.explain(error))
             else:
-                self._reactor.callFromThread(done.callback, None)
+                self._reactor.callFromThread(done.callback, result)
 
         threading.Thread(target=run, name="store-lifecycle", daemon=True).start()
         return done
@@ -97,35 +117,51 @@ class SqlStore:
     def commit(self, unit: Accept | Advance | Record) -> Deferred[Any]:
         return self._writer.commit(unit)
 
-    def work(self, do: Callable[[WriteSession], T]) -> Deferred[T]:
-        """Runs a rare change in the writer's transaction."""
-        return self._writer.commit(Work(do))
+    def work(self, do: Callable[..., T], *arguments: Any) -> Deferred[T]:
+        """Runs a rare change in the writer's transaction: `do(session, *arguments)`, a module's function."""
+        return self._writer.commit(Work(do, arguments))
 
     def reserve(self, series: str, count: int) -> Deferred[int]:
-        return self.work(lambda session: changes.reserve(session, series, count))
+        return self.work(changes.reserve, series, count)
 
     def lease(self, name: str, owner: str, now: int, ttl_ms: int) -> Deferred[bool]:
-        return self.work(lambda session: changes.lease(session, name, owner, now, ttl_ms))
+        return self.work(changes.lease, name, owner, now, ttl_ms)
 
     def release(self, name: str, owner: str) -> Deferred[None]:
-        return self.work(lambda session: changes.release(session, name, owner))
+        return self.work(changes.release, name, owner)
 
     def remember(self, scope: str, token: str, expires: int, now: int) -> Deferred[bool]:
         if now >= self._forget_at:
             self._forget_at = now + FORGET_MS
-            forgotten = self.work(lambda session: changes.forget_tokens(session, now))
+            forgotten = self.work(changes.forget_tokens, now)
             forgotten.addErrback(lambda _: None)  # the next minute will do
         return self._writer.commit(Remember(scope, token, expires, now))
 
     def erase(self, message_id: str) -> Deferred[bool]:
-        return self.work(lambda session: changes.erase(session, message_id))
+        return self.work(changes.erase, message_id)
 
     def reseal(self, ring: KeyRing, place: str = "", limit: int = 100) -> Deferred[str | None]:
         """One batch of payloads under the current key; the result is the next `place`, None at the end.
 
         To be called again and again, with pauses, by whoever rotated the ring.
         """
-        return self.work(lambda session: reseal_batch(session, ring, place, limit))
+        return self.work(reseal_batch, ring, place, limit)
+
+    def host(self, name: str, factory: Callable[..., Any], *arguments: Any) -> Deferred[None]:
+        """Makes a service of the audit entries, `factory(audit_source, *arguments)`, where the writer is."""
+        if isinstance(self._writer, RemoteWriter):
+            return self._writer.host(name, factory, *arguments)
+
+        def make() -> None:
+            self._services[name] = factory(self.audit_source(), *arguments)
+
+        return self._in_thread(make)
+
+    def invoke(self, name: str, method: str, *arguments: Any) -> Deferred[Any]:
+        """Calls a service's method, one call at a time, never in the reactor's thread."""
+        if isinstance(self._writer, RemoteWriter):
+            return self._writer.invoke(name, method, *arguments)
+        return self._in_thread(lambda: getattr(self._services[name], method)(*arguments))
 
     def audit_source(self) -> AuditSource:
         source = AuditSource(self._database, self._writer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from gateway.contract import ConfigError
@@ -12,8 +13,10 @@ from gateway.contract import ConfigError
 class FileLock:
     """An advisory lock on a file beside the database. The system drops it when the process ends in any way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, holder: int | None = None) -> None:
+        """`holder`: the process to name to others; this one where None."""
         self._path = path
+        self._holder = holder or os.getpid()
         self._file: int | None = None
 
     def take(self) -> None:
@@ -22,14 +25,12 @@ class FileLock:
             ConfigError: another process holds it; its number is named.
         """
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(file):
             holder = os.read(file, 20).decode("ascii", "replace").strip() or "?"
             os.close(file)
-            raise self._taken(holder) from None
+            raise self._taken(holder)
         os.ftruncate(file, 0)
-        os.write(file, f"{os.getpid()}\n".encode())
+        os.write(file, f"{self._holder}\n".encode())
         self._file = file
 
     def _taken(self, holder: str) -> ConfigError:
@@ -45,3 +46,15 @@ class FileLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _locked(file: int) -> bool:
+    """A process that was killed a moment ago may need another moment until the system has let go for it."""
+    for pause in (0.05, 0.1, 0.2, 0.4, 0.0):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(pause)
+        else:
+            return True
+    return False

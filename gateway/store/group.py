@@ -25,7 +25,7 @@ def apply(session: WriteSession, units: Sequence[Unit]) -> list[Any]:
     results: list[Any] = []
     for part in _parts(units):
         if isinstance(part, Work):
-            results.append(part.do(session))
+            results.append(part.do(session, *part.arguments))
         else:
             results.extend(_Group(session, part).run())
     return results

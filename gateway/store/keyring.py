@@ -20,6 +20,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,10 @@ class KeyRing:
         self._random = RandomPool()
         self._ciphers = {key_id: AESGCM(secret) for key_id, secret in keys.items()}
         self._use(current)
+
+    def __reduce__(self) -> tuple[Callable[[Path], KeyRing], tuple[Path]]:
+        """To another process a ring goes as its file: ciphers cannot be sent, and keys need not be."""
+        return KeyRing.load, (self._path,)
 
     @classmethod
     def load(cls, path: Path) -> KeyRing:

@@ -46,9 +46,11 @@ class Remember(Struct, frozen=True):
 
 
 class Work(Struct, frozen=True):
-    """Unit: anything rare. Runs in the group's transaction, undone alone when it raises."""
+    """Unit: anything rare, `do(session, *arguments)` with a function that can be pickled. Runs in the group's
+    transaction, undone alone when it raises."""
 
-    do: Callable[[WriteSession], Any]
+    do: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
 
 
 Unit = Accept | Advance | Record | Remember | Work

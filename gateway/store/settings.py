@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -19,6 +19,10 @@ class StoreSettings(Settings):
     url: Secret = Field(
         default=SecretStr("sqlite:///var/gateway.db"),
         description="sqlite:///path or postgresql://user:password@host/database",
+    )
+    writer: Literal["process", "thread"] = Field(
+        default="process",
+        description="where SQLite is written: in a process of its own, or in a thread of the gateway's",
     )
     group_window: Duration = Field(
         default=0.008,

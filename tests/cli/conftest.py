@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from twisted.internet.threads import deferToThread
 
 from gateway.audit import Integrator, create_signer, write_vkey
 from gateway.canonical import IdSource, Message
 from gateway.canonical.identity import PersonAnswer, PersonQuery
-from gateway.cli.viewing import _Direct, _wait
 from gateway.engine.config import Configuration, load
 from gateway.engine.journal import Journal
 from gateway.engine.vault import Vault
 from gateway.engine.world import SystemClock
-from gateway.store import open_store
-from gateway.store.api import Accept, Advance, DeliveryRow, MessageRow
+from gateway.store import SqlStore
+from gateway.store.api import Accept, Advance, DeliveryRow, MessageRow, Record
 from gateway.store.keyring import KeyRing
 from tests.config import support
+from tests.store.opening import opened
+from tests.twisted_runner import run
 
 PERSON = "110101199001010015"
 NAME = "张三丰"
@@ -58,6 +63,43 @@ class Stocked:
     reply_id: str
 
 
+@contextmanager
+def running_store(configuration: Configuration) -> Iterator[SqlStore]:
+    """The store as a running gateway has it, with its lock; in a thread, which is quicker to start."""
+    store = opened(configuration.gateway.store.model_copy(update={"writer": "thread"}))
+    try:
+        yield store
+    finally:
+        run(store.stop())
+
+
+def owe(stocked: Stocked, in_state: str, operation: str = "ask", **fields: Any) -> str:
+    """Adds a message whose delivery has come into a state; returns the message's id."""
+    ids = IdSource(lambda: int(AT.timestamp() * 1000), os.urandom)
+    vault = Vault(KeyRing.load(stocked.configuration.keyring_file), os.urandom)
+    asked = _message(ids(), "identity.person.queried.v1", "clinic-a", QUERY)
+    row = msgspec.structs.replace(_row(vault, asked), partner_message_id=f"own-{asked.id}")
+    delivery = _delivery(ids(), row.id, operation)
+    with running_store(stocked.configuration) as store:
+        run(store.commit(Accept(row, (delivery,), ())))
+        step = {"attempts": 4, "reference": f"REF-{delivery.id}", "reason": "busy", "at": 2, **fields}
+        run(store.commit(Advance(delivery_id=delivery.id, before="pending", after=in_state, **step)))
+    return row.id
+
+
+def refuse(stocked: Stocked) -> str:
+    """Adds a refusal as the engine records it; returns its id."""
+    ids = IdSource(lambda: int(AT.timestamp() * 1000), os.urandom)
+    refusal_id = ids()
+    detail: dict[str, str | int] = {"code": "field", "field": "psn_no", "rule": "length", "bytes": 17}
+    entry = Journal("gw-1", ids, SystemClock()).entry(
+        "message.refused", message=refusal_id, partner="clinic-a", detail=detail
+    )
+    with running_store(stocked.configuration) as store:
+        run(store.commit(Record((entry,))))
+    return refusal_id
+
+
 @pytest.fixture
 def stocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stocked:
     support.install(monkeypatch)
@@ -75,38 +117,42 @@ def _stock(configuration: Configuration) -> tuple[str, str]:
     journal = Journal("gw-1", ids, SystemClock())
     asked = _message(ids(), "identity.person.queried.v1", "clinic-a", QUERY)
     answered = _message(ids(), "identity.person.answered.v1", "centre", ANSWER)
-    delivery = DeliveryRow(
-        id=ids(),
-        message_id=asked.id,
+    delivery = _delivery(ids(), asked.id, "ask")
+    sealed, reply = (_row(vault, message) for message in (asked, answered))
+    reply = msgspec.structs.replace(reply, causation_id=asked.id)
+    with running_store(configuration) as store:
+        accepted = journal.accepted(asked, "d1", "d2")
+        run(store.commit(Accept(sealed, (delivery,), (accepted,))))
+        for before, after, row in (("pending", "sending", None), ("sending", "accepted", reply)):
+            detail: dict[str, str | int] | None = None if row is None else {"reply": row.id}
+            entry = journal.entry(f"delivery.{after}", message=asked.id, partner="centre", detail=detail)
+            step = Advance(
+                delivery_id=delivery.id,
+                before=before,
+                after=after,
+                at=2,
+                attempts=1 if row is None else 0,
+                reference="REF-1",
+                reply=row,
+                audit=(entry,),
+            )
+            run(store.commit(step))
+        run(deferToThread(_integrate, configuration, store))
+    return asked.id, answered.id
+
+
+def _delivery(delivery_id: str, message_id: str, operation: str) -> DeliveryRow:
+    return DeliveryRow(
+        id=delivery_id,
+        message_id=message_id,
         partner="centre",
-        operation="ask",
-        style="request-reply",
+        operation=operation,
+        style="one-way",
         state="pending",
         routing_key="k",
         created=1,
         updated=1,
     )
-    sealed, reply = (_row(vault, message) for message in (asked, answered))
-    store = open_store(configuration.gateway.store, _Direct())
-    _wait(store.start())
-    accepted = journal.accepted(asked, "d1", "d2")
-    _wait(store.commit(Accept(sealed, (delivery,), (accepted,))))
-    for before, after, row in (("pending", "sending", None), ("sending", "accepted", reply)):
-        audit = (journal.entry(f"delivery.{after}", message=asked.id, partner="centre"),)
-        step = Advance(
-            delivery_id=delivery.id,
-            before=before,
-            after=after,
-            at=2,
-            attempts=1 if row is None else 0,
-            reference="REF-1",
-            reply=row,
-            audit=audit,
-        )
-        _wait(store.commit(step))
-    _integrate(configuration, store)
-    _wait(store.stop())
-    return asked.id, answered.id
 
 
 def _integrate(configuration: Configuration, store: Any) -> None:

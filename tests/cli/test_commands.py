@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from typer.testing import CliRunner, Result
 
 from gateway.audit import Entry, decode, load_verifiers, verify_receipt
 from gateway.cli.main import app
-from gateway.store import open_reader, open_store
-from tests.cli.conftest import NAME, PERSON, Stocked
+from gateway.store import open_reader
+from tests.cli.conftest import NAME, PERSON, Stocked, refuse, running_store
 from tests.config import support
+from tests.twisted_runner import run
 
 COMMANDS = [
     [],
@@ -26,6 +29,9 @@ COMMANDS = [
     ["check"],
     ["message", "find"],
     ["message", "show"],
+    ["message", "work"],
+    ["message", "replay"],
+    ["message", "settle"],
     ["audit", "verify"],
     ["audit", "prove"],
     ["audit", "key"],
@@ -54,7 +60,7 @@ def test_every_command_teaches_in_both_languages(command: list[str]) -> None:
 def test_help_is_quick_because_it_imports_little() -> None:
     code = (
         "import sys, gateway.cli.main\n"
-        "print([m for m in ('twisted', 'pydantic', 'sqlalchemy', 'gateway.engine', 'gateway.store') if m in sys.modules])"
+        "print([m for m in ('twisted', 'pydantic', 'gateway.engine', 'gateway.store') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -84,6 +90,15 @@ def test_check_names_file_line_path_and_what_was_expected(stocked: Stocked) -> N
     assert "attempts" in line
     (problem,) = _json("check", "-c", stocked.folder, "--no-mappings", code=1)
     assert (problem["line"], problem["path"]) == (9, "engine.retry.atempts")
+
+
+def test_a_note_is_shown_and_is_no_error(stocked: Stocked) -> None:
+    file = stocked.folder / "partners/clinic.yaml"
+    text = file.read_text(encoding="utf-8").replace("  path: /a\n", "  path: /a\n  reply_timeout: 1s\n")
+    file.write_text(text, encoding="utf-8")
+    assert "提示 note: " in _run("check", "-c", stocked.folder, "--no-mappings").stdout
+    (note,) = _json("check", "-c", stocked.folder, "--no-mappings")
+    assert (note["level"], note["path"]) == ("note", "settings.reply_timeout")
 
 
 def test_commands_refuse_a_wrong_configuration(stocked: Stocked) -> None:
@@ -143,19 +158,64 @@ def test_unmasking_is_audited_first(stocked: Stocked) -> None:
     assert (last.actor or "").startswith("os:")
 
 
-def test_nothing_is_unmasked_where_it_cannot_be_audited(stocked: Stocked) -> None:
-    from gateway.cli.viewing import _Direct, _wait
+def test_unmasking_works_beside_a_running_gateway(stocked: Stocked) -> None:
+    arguments = (
+        "message",
+        "show",
+        stocked.message_id,
+        "--unmask",
+        "--reason",
+        "投诉核对",
+        "-c",
+        stocked.folder,
+    )
+    with running_store(stocked.configuration) as running:
+        assert _json(*arguments)["content"][stocked.message_id]["certificate_no"] == PERSON
+        assert run(running.audit_backlog()) == 1
 
-    running = open_store(stocked.configuration.gateway.store, _Direct())
-    _wait(running.start())
-    try:
-        arguments = ("message", "show", stocked.message_id, "--unmask", "--reason", "x", "-c", stocked.folder)
+
+def test_nothing_is_unmasked_where_it_cannot_be_audited(stocked: Stocked) -> None:
+    gateway = stocked.folder / "gateway.yaml"
+    gateway.write_text(f"{gateway.read_text()}store: {{busy_timeout: 100ms}}\n")
+    arguments = ("message", "show", stocked.message_id, "--unmask", "--reason", "x", "-c", stocked.folder)
+    path = stocked.configuration.gateway.store.sqlite_path
+    assert path is not None
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
         result = _run(*arguments, code=3)
         assert PERSON not in result.output
         assert "不显示" in result.stderr
         assert PERSON not in _run(*arguments[:3], "-c", stocked.folder).output  # masked works beside it
-    finally:
-        _wait(running.stop())
+
+
+def test_a_reason_with_a_number_in_it_is_refused(stocked: Stocked) -> None:
+    for reason in (f"核对 {PERSON}", "110101 19900101 0015", "手机 13800138000", "a\nb", "x" * 501, " "):
+        arguments = (
+            "message",
+            "show",
+            stocked.message_id,
+            "--unmask",
+            "--reason",
+            reason,
+            "-c",
+            stocked.folder,
+        )
+        assert PERSON not in _run(*arguments, code=2).stdout
+
+
+def test_a_reply_leads_to_the_message_that_it_answers(stocked: Stocked) -> None:
+    assert _json("message", "show", stocked.reply_id, "-c", stocked.folder)["id"] == stocked.message_id
+    assert "是对下面这条报文的答复" in _run("message", "show", stocked.reply_id, "-c", stocked.folder).stdout
+
+
+def test_a_refusal_shows_what_is_known(stocked: Stocked) -> None:
+    refusal_id = refuse(stocked)
+    text = _run("message", "show", refusal_id, "-c", stocked.folder).stdout
+    for part in ("拒收", "field", "psn_no", "length", "clinic-a", "message.refused"):
+        assert part in text
+    told = _json("message", "show", refusal_id, "-c", stocked.folder)
+    assert (told["refusal"], told["code"], told["field"]) == (refusal_id, "field", "psn_no")
+    assert [entry["event"] for entry in told["audit"]] == ["message.refused"]
 
 
 def test_content_needs_the_keys(stocked: Stocked) -> None:
@@ -187,6 +247,9 @@ def test_prove(stocked: Stocked, tmp_path: Path) -> None:
     proved = _json("audit", "prove", stocked.message_id, "--out", out, "--all", "-c", stocked.folder)
     assert [item["index"] for item in proved] == [0, 1, 2]
     assert (out / "receipt-2.tlog-proof").exists()
+    _run("audit", "prove", stocked.reply_id, "--out", out, "-c", stocked.folder)
+    assert decode((out / "entry.bin").read_bytes()).detail == {"reply": stocked.reply_id}
+    assert len(_json("audit", "prove", stocked.reply_id, "--out", out, "--all", "-c", stocked.folder)) == 3
     _run("audit", "prove", "nothing", "--out", out, "-c", stocked.folder, code=1)
 
 

@@ -30,10 +30,15 @@ class Open(Settings):
     kind: Literal["open"]
 
 
+class Nobody(Settings):
+    kind: Literal["none"]
+
+
 class ClinicSettings(Settings):
     listen: Endpoint
     path: str = "/"
-    authentication: Annotated[Signed | Open, Field(discriminator="kind")] = Open(kind="open")
+    authentication: Annotated[Signed | Open | Nobody, Field(discriminator="kind")] = Open(kind="open")
+    reply_timeout: Duration = 30.0
     operations: tuple[str, ...] = ("claim", "ask")
 
 
@@ -45,6 +50,7 @@ class CentreSettings(Settings):
     ratio: float = 0.5
     codes: dict[str, int] = Field(default={})
     ca_file: Path | None = None
+    mappings: dict[str, Path] = Field(default={})
 
     @model_validator(mode="after")
     def _rule(self) -> CentreSettings:
@@ -56,7 +62,12 @@ class CentreSettings(Settings):
 def _operation(name: str, direction: Literal["in", "out"], request: str) -> Operation:
     on_unknown: Literal["query"] | None = "query" if direction == "out" else None
     return Operation(
-        name=name, title=Title(zh=name, en=name), direction=direction, request=request, on_unknown=on_unknown
+        name=name,
+        title=Title(zh=name, en=name),
+        direction=direction,
+        request=request,
+        on_unknown=on_unknown,
+        moves_money=request == CLAIM,
     )
 
 

@@ -58,6 +58,16 @@ def test_paths_start_from_the_folder(folder: Path) -> None:
     assert loaded.gateway.store.sqlite_path == str(folder / "data/gateway.db")
 
 
+def test_paths_in_mappings_start_from_the_folder_too(folder: Path) -> None:
+    file = folder / "partners/centre.yaml"
+    text = file.read_text(encoding="utf-8")
+    own = "  mappings: {in: mappings/in.yaml, out: /srv/out.yaml}\ndelivery:"
+    file.write_text(text.replace("delivery:", own), encoding="utf-8")
+    centre = _load(folder).partners["centre"].settings
+    assert isinstance(centre, CentreSettings)
+    assert centre.mappings == {"in": folder / "mappings/in.yaml", "out": Path("/srv/out.yaml")}
+
+
 def test_a_relative_database_starts_from_the_folder_too(folder: Path) -> None:
     file = folder / "gateway.yaml"
     file.write_text(file.read_text() + "store: {url: 'sqlite:///../x/my.db'}\n")

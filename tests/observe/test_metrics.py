@@ -35,11 +35,13 @@ def test_counts_and_spans() -> None:
 
 def test_a_backlog_that_is_gone_is_zero() -> None:
     metrics = Metrics()
-    metrics.backlog({("c", "in-doubt"): 2, ("c", "dead"): 1})
-    metrics.backlog({("c", "dead"): 4})
+    metrics.backlog({("c", "in-doubt"): 2, ("c", "dead"): 1, ("c", "accepted"): 9})
+    metrics.backlog({("c", "dead"): 4, ("c", "rejected"): 1, ("c", "reversed"): 1})
     seen = _samples(metrics)
     assert seen["tongqu_deliveries_now", (("partner", "c"), ("state", "in-doubt"))] == 0
     assert seen["tongqu_deliveries_now", (("partner", "c"), ("state", "dead"))] == 4
+    states = {dict(labels)["state"] for name, labels in seen if name == "tongqu_deliveries_now"}
+    assert states == {"in-doubt", "dead"}  # what is final only grows: that is counted elsewhere
 
 
 def test_gauges_ask_when_somebody_looks() -> None:

@@ -39,7 +39,8 @@ def postgresql_settings(server: Postgresql) -> StoreSettings:
 
 @pytest.fixture
 def sqlite_settings(tmp_path: Path) -> StoreSettings:
-    return StoreSettings.model_validate({"url": f"sqlite:///{tmp_path}/gateway.db"})
+    """In a thread of this process; `test_process.py` runs the same units in a process of their own."""
+    return StoreSettings.model_validate({"url": f"sqlite:///{tmp_path}/gateway.db", "writer": "thread"})
 
 
 @pytest.fixture(params=BACK_ENDS)

@@ -127,3 +127,16 @@ async def test_a_late_commit_is_late_but_not_skipped(postgresql_settings: StoreS
     await deferToThread(source.sequence, 1, ["slow"])
     assert await deferToThread(source.sequenced, 0, 10) == [b"1", b"s"]
     await store.stop()
+
+
+async def test_the_backlog_is_what_has_no_place_yet(store: SqlStore) -> None:
+    assert await store.audit_backlog() == 0
+    await gatherResults([store.commit(Record((entry(n),))) for n in range(7)])
+    assert await store.audit_backlog() == 7
+    source = store.audit_source()
+    listed = await deferToThread(source.unsequenced, 10)
+    await deferToThread(source.sequence, 0, [id_ for id_, _ in listed[:5]])
+    assert await store.audit_backlog() == 2
+    await deferToThread(source.unsequenced, 10)
+    await deferToThread(source.sequence, 5, [id_ for id_, _ in listed[5:]])
+    assert await store.audit_backlog() == 0

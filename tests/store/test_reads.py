@@ -62,6 +62,19 @@ async def test_find_by_partner_and_state(store: SqlStore) -> None:
     assert await ids(Filter(state="dead", partner="b")) == []
 
 
+async def test_what_waits_for_people_comes_first(store: SqlStore, settings: StoreSettings) -> None:
+    units = [accept() for _ in range(5)]
+    await gatherResults([store.commit(unit) for unit in units])
+    steps = (("in-doubt", 10, 99), ("dead", 30, None), ("in-doubt", 20, None), ("waiting", 5, 7))
+    for unit, (state, at, next_at) in zip(units, steps, strict=False):
+        await store.commit(advance(unit.deliveries[0].id, "pending", state, at=at, next_at=next_at))
+    with open_reader(settings) as reader:
+        listed = reader.for_people(10)
+        assert [owed.updated for owed, _ in listed] == [20, 30, 10]
+        assert [row.id for _, row in listed] == [units[n].message.id for n in (2, 1, 0)]
+        assert reader.for_people(1) == listed[:1]
+
+
 async def test_due_oldest_first(store: SqlStore) -> None:
     units = [accept() for _ in range(4)]
     await gatherResults([store.commit(unit) for unit in units])

@@ -25,9 +25,11 @@ from tests.twisted_runner import run, sleep
 QUICK = 0.2
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> StoreSettings:
-    return StoreSettings.model_validate({"url": f"sqlite:///{tmp_path}/x.db", "busy_timeout": QUICK})
+@pytest.fixture(params=["process", "thread"])
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> StoreSettings:
+    return StoreSettings.model_validate(
+        {"url": f"sqlite:///{tmp_path}/x.db", "busy_timeout": QUICK, "writer": request.param}
+    )
 
 
 def foreign(settings: StoreSettings) -> sqlite3.Connection:
@@ -58,17 +60,18 @@ async def test_locked_for_long(store: SqlStore, settings: StoreSettings) -> None
     assert await store.commit(unit) is None
 
 
-async def test_full_by_page_count(store: SqlStore) -> None:
-    def limit(session: WriteSession, pages: int) -> None:
-        session.rows(f"PRAGMA max_page_count = {pages}")
+def limit(session: WriteSession, pages: int) -> None:
+    session.rows(f"PRAGMA max_page_count = {pages}")
 
-    await store.work(lambda session: limit(session, 60))
+
+async def test_full_by_page_count(store: SqlStore) -> None:
+    await store.work(limit, 60)
     units = [accept(raw=os.urandom(5000)) for _ in range(100)]
     results: list[Any] = await DeferredList([store.commit(unit) for unit in units], consumeErrors=True)
     assert {result.type for ok, result in results if not ok} == {Unavailable}
     for (ok, _), unit in zip(results, units, strict=True):
         assert (await store.message(unit.message.id) is not None) == ok
-    await store.work(lambda session: limit(session, 100_000))
+    await store.work(limit, 100_000)
     assert await store.commit(accept()) is None
 
 

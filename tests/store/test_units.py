@@ -10,6 +10,7 @@ from twisted.internet.defer import DeferredList, gatherResults
 from gateway.store import SqlStore, UnitRefused
 from gateway.store.api import Accept, Existing, Record
 from tests.store.samples import accept, advance, audit, delivery, message, new_id
+from tests.twisted_runner import sleep
 
 
 async def test_an_accepted_message_is_there_with_all_its_fields(store: SqlStore) -> None:
@@ -190,3 +191,17 @@ async def test_a_cancelled_caller_disturbs_nobody(store: SqlStore) -> None:
     waiting.cancel()
     assert await store.commit(accept()) is None
     assert await store.message(unit.message.id) == unit.message
+
+
+async def test_the_size_of_every_group_is_told(store: SqlStore) -> None:
+    told: list[int] = []
+    store.on_group = told.append
+    await gatherResults([store.commit(Record((audit(None),))) for _ in range(30)])
+    unit = accept()
+    await store.commit(unit)
+    await store.reserve("x", 1)
+    await sleep(0.05)
+    assert sum(told) == 32
+    assert len(told) < 32
+    store.on_group = None
+    await store.reserve("x", 1)

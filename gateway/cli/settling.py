@@ -1,0 +1,202 @@
+"""What a person may do with a delivery that the gateway does not finish by itself.
+
+    dead     ── replay ─────────► pending   (the running gateway finds it owed and publishes it)
+    dead     ── no effect ──────► rejected
+    in-doubt ── ask again ──────► in-doubt  (due now, with all its tries)
+    in-doubt ── took effect ────► accepted
+    in-doubt ── no effect ──────► rejected
+
+An end is refused while the gateway itself still asks or reverses: its reversal and the person's word could
+otherwise both come true.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from gateway.cli.acts import Choice
+from gateway.cli.output import Exit, fail, moment, state
+from gateway.cli.person import actor, journal_of
+from gateway.contract import Operation
+from gateway.engine.config import Configuration
+from gateway.engine.lifecycle import ACCEPTED, DEAD, IN_DOUBT, PENDING, REJECTED, gives_up
+from gateway.store import open_clerk
+from gateway.store.api import Advance, DeliveryRow, MessageRow
+from gateway.store.reader import Reader
+
+#: A next time that is so long past is nobody's: one query with its reversal ends far sooner.
+_FORGOTTEN_MS = 15 * 60_000
+
+
+#: (choice, state) → the state it leads to; whatever is not here is not possible.
+_LEADS = {
+    (Choice.REPLAY, DEAD): PENDING,
+    (Choice.ASK_AGAIN, IN_DOUBT): IN_DOUBT,
+    (Choice.TOOK_EFFECT, IN_DOUBT): ACCEPTED,
+    (Choice.NO_EFFECT, IN_DOUBT): REJECTED,
+    (Choice.NO_EFFECT, DEAD): REJECTED,
+}
+
+_WARNINGS = {
+    Choice.REPLAY: (
+        "重放将再次向对方提交。若提交方已换新报文标识重新提交，会重复结算",
+        "a replay submits it again: where the sender has sent it again under a new id, it would count twice",
+    ),
+    Choice.ASK_AGAIN: (
+        "再次查询后网关可能冲正。若已按“已生效”线下处理，会与之矛盾",
+        "asking again may end in a reversal: wrong where it was settled by hand as done",
+    ),
+    Choice.TOOK_EFFECT: (
+        "须已与对方对账，确认该笔已记账。此后网关不再查询或冲正",
+        "only after reconciliation showed that the partner has it; the gateway will neither ask nor reverse any more",
+    ),
+    Choice.NO_EFFECT: (
+        "须已与对方对账，确认该笔未记账。若实际已记账，资金将不一致",
+        "only after reconciliation showed that the partner does not have it; otherwise the books will differ",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The delivery in question, with its message, as it was read."""
+
+    delivery: DeliveryRow
+    message: MessageRow
+    operation: Operation | None  #: None where the configuration does not know the partner or operation
+    enabled: bool  #: the gateway can work on it
+
+    @property
+    def moves_money(self) -> bool:
+        """What is not known is taken to."""
+        return self.operation is None or self.operation.moves_money
+
+    @property
+    def too_late(self) -> bool:
+        """Nobody waits for the reply any more: the gateway will end it instead of sending it."""
+        expired = self.message.deadline is not None and self.message.deadline <= _now()
+        return self.operation is not None and gives_up(self.operation, self.delivery.attempts, expired)
+
+
+def find_case(
+    configuration: Configuration, reader: Reader, message_id: str, partner: str | None, choice: Choice
+) -> Case:
+    """The delivery of the message that can be meant.
+
+    Raises:
+        typer.Exit: there is none, or more than one; said why.
+    """
+    message = reader.message(message_id)
+    assert message is not None
+    owed = [d for d in reader.deliveries_of(message_id) if partner in (None, d.partner)]
+    fitting = [d for d in owed if (choice, d.state) in _LEADS]
+    if len(fitting) == 1:
+        return case_of(configuration, fitting[0], message)
+    standing = "、".join(f"{d.partner}: {state(d.state)}" for d in owed) or "—"
+    if not fitting:
+        possible = "、".join(state(before) for known, before in _LEADS if known is choice)
+        raise fail(
+            Exit.PROBLEM,
+            f"没有可以这样处理的投递：现为 {standing}；须为 {possible}",
+            f"no delivery of it can be treated so: it is {standing}, and would have to be {possible}",
+        )
+    raise fail(
+        Exit.PROBLEM, f"不止一笔投递，请用 --partner 指明：{standing}", f"name one by --partner: {standing}"
+    )
+
+
+def case_of(configuration: Configuration, delivery: DeliveryRow, message: MessageRow) -> Case:
+    """The delivery with what the configuration knows of it."""
+    known = configuration.partners.get(delivery.partner)
+    operations = () if known is None else known.operations
+    operation = next((o for o in operations if o.name == delivery.operation and o.direction == "out"), None)
+    return Case(delivery, message, operation, known is not None and known.enabled and operation is not None)
+
+
+def require_possible(case: Case, choice: Choice, *, confirmed: bool) -> None:
+    """
+    Raises:
+        typer.Exit: the decision cannot be carried out now, or must be confirmed first; said why.
+    """
+    delivery = case.delivery
+    ends = choice in (Choice.TOOK_EFFECT, Choice.NO_EFFECT)
+    if not ends and not case.enabled:
+        raise fail(
+            Exit.PROBLEM,
+            f"伙伴 {delivery.partner} 已停用，或不再有操作 {delivery.operation}，网关不会处理：请先启用",
+            f"partner {delivery.partner} is disabled or has no operation {delivery.operation} any more: enable it first",
+        )
+    if ends and case.enabled and _being_tried(delivery):
+        raise fail(
+            Exit.PROBLEM,
+            f"网关仍在自行查询与冲正（下次 {moment(delivery.next_at)}），请等它结束",
+            f"the gateway still asks and reverses by itself (next {moment(delivery.next_at)}): let it end first",
+        )
+    if case.moves_money and not confirmed:
+        zh, en = _WARNINGS[choice]
+        what = " ".join(filter(None, (delivery.partner, delivery.operation, delivery.reference)))
+        raise fail(
+            Exit.USAGE,
+            f"注意，涉及资金（{what}）：{zh}。确认请加 --confirm",
+            f"this moves money ({what}): {en}. To go on add --confirm",
+        )
+
+
+def carry_out(configuration: Configuration, case: Case, choice: Choice, reason: str) -> Advance:
+    """Commits the decision with its audit entry.
+
+    Raises:
+        typer.Exit: the delivery has moved since it was read; nothing was changed.
+        gateway.contract.Unavailable: nothing was changed.
+    """
+    unit = _unit(configuration, case, choice, reason)
+    with open_clerk(configuration.gateway.store) as clerk:
+        done = clerk.advance(unit, case.delivery)
+    if not done:
+        raise fail(
+            Exit.UNAVAILABLE,
+            "该投递刚刚有了变化，未作任何改动：请重新查看后再决定",
+            "the delivery has just changed, nothing was done: look at it again, then decide",
+        )
+    return unit
+
+
+def _unit(configuration: Configuration, case: Case, choice: Choice, reason: str) -> Advance:
+    delivery, who, now = case.delivery, actor(), _now()
+    after = _LEADS[choice, delivery.state]
+    replayed = choice is Choice.REPLAY
+    detail: dict[str, str | int] = {"before": delivery.state, "attempts": delivery.attempts, "reason": reason}
+    if not replayed:
+        detail["choice"] = choice.value
+    if delivery.reference is not None:
+        detail["reference"] = delivery.reference
+    entry = journal_of(configuration).entry(
+        "delivery.replayed" if replayed else "delivery.settled",
+        message=delivery.message_id,
+        delivery=delivery.id,
+        partner=delivery.partner,
+        message_type=case.message.type,
+        actor=who,
+        detail=detail,
+    )
+    return Advance(
+        delivery_id=delivery.id,
+        before=delivery.state,
+        after=after,
+        at=now,
+        # All tries but one again. Never none: what was tried once may not be given up as never having been.
+        attempts=min(0, 1 - delivery.attempts) if replayed else 0,
+        resolutions=0 if choice is Choice.ASK_AGAIN else None,
+        next_at=now if choice is Choice.ASK_AGAIN else None,
+        reason=f"{choice.value} by {who}: {reason}",
+        audit=(entry,),
+    )
+
+
+def _being_tried(delivery: DeliveryRow) -> bool:
+    return delivery.next_at is not None and delivery.next_at > _now() - _FORGOTTEN_MS
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -4,21 +4,14 @@ signing nor fsync ever holds up a message."""
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
-from gateway.audit.integrator import Integrator
 from gateway.audit.keys import create_signer, load_signer, write_vkey
-from gateway.audit.source import AuditSource
+from gateway.audit.service import integrator
 from gateway.engine.config import Configuration
 from gateway.store import SqlStore
 
 _SERVICE = "audit"
-
-
-def integrator(source: AuditSource, folder: Path, origin: str, key_file: Path) -> Integrator:
-    """Made in the store process."""
-    return Integrator(source, folder, load_signer(origin, key_file))
 
 
 class AuditLog:

@@ -157,4 +157,6 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(sys.argv[2]):
         return  # the gateway died before it could be said to die with it
+    # A service at work must not keep the writer waiting for the interpreter for long.
+    sys.setswitchinterval(0.0005)
     Server(socket.socket(fileno=int(sys.argv[1]))).run()

@@ -88,7 +88,7 @@ class SqliteSession:
 
     def _pragmas(self) -> Iterator[str]:
         yield "trusted_schema = OFF"
-        yield "cache_size = -16384"
+        yield "cache_size = -8192"
         if self._mode == "ro":
             yield "query_only = ON"
         else:

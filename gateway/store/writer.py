@@ -26,7 +26,7 @@ from gateway.store.session import CommitBroken, Unit, WriteSession
 
 #: How often a database that took our COMMIT and fell silent is asked again.
 RETRY_SECONDS = 0.2
-#: Seconds of waiting for company, for each unit of the last group.
+#: Seconds of waiting for company, for each unit of the last group after its first.
 WAIT_PER_UNIT = 0.0005
 
 
@@ -52,7 +52,7 @@ class Writer:
         self._reactor = reactor
         self._window = window
         self._limit = limit
-        self._last = 0  #: units of the last group
+        self._last = 1  #: units of the last group
         self.on_group: Callable[[int], None] | None = (
             None  #: told in the reactor thread how many were committed
         )
@@ -112,7 +112,7 @@ class Writer:
         first = self._queue.get()
         if first is None:
             return []
-        patience = min(self._window, WAIT_PER_UNIT * self._last)
+        patience = min(self._window, WAIT_PER_UNIT * (self._last - 1))
         wait = first.since + patience - time.monotonic()
         if wait > 0 and self._queue.qsize() < self._limit - 1:
             time.sleep(wait)

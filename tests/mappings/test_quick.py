@@ -195,7 +195,7 @@ def same_writing(mapping: Mapping, body: Any) -> None:
             return _json(job())
         except MappingError as error:
             return error.faults
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
             return type(error)  # a body whose parts are of no canonical type
 
     expected = outcome(lambda: mapping.encode_tree(body, envelope(mapping)))

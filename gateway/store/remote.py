@@ -1,6 +1,6 @@
 """The writer in a process of its own, seen from the gateway: the same methods as `writer.Writer`.
 
-    commit(unit) ─► gathered until the end of the reactor's turn ─► one frame ─► store process
+    commit(unit) ─► gathered (a dozen, or to the end of the turn) ─► one frame ─► store process
                                      Deferreds fire ◄─ one frame a group ◄─────────┘
 
 If the store process dies, nobody can say which units were committed: everything that waits fails with
@@ -20,8 +20,9 @@ from itertools import count
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.interfaces import IReadWriteDescriptor
 from twisted.python.failure import Failure
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from gateway.store import errors
 from gateway.store.server import Close, Host, Invoke, Open
@@ -29,11 +30,17 @@ from gateway.store.session import Unit
 from gateway.store.settings import StoreSettings
 from gateway.store.wire import Frames, decode_results, encode_units, numbered
 
+#: Units that are sent before the reactor's turn ends: the store begins with them while the turn goes on.
+ENOUGH = 12
 
-class RemoteWriter(Protocol):
-    """One store process. All methods but `commit_blocking` belong to the reactor's thread."""
 
-    transport: Any
+@implementer(IReadWriteDescriptor)
+class RemoteWriter:
+    """One store process. All methods but `commit_blocking` belong to the reactor's thread.
+
+    It is its own descriptor in the reactor: a transport would write only when the reactor's turn is over, and
+    the store is to work while the turn goes on.
+    """
 
     def __init__(self, settings: StoreSettings, reactor: Any) -> None:
         self.on_group: Callable[[int], None] | None = None
@@ -45,6 +52,8 @@ class RemoteWriter(Protocol):
         self._waiting: dict[int, Deferred[Any]] = {}
         self._gathered: list[tuple[int, int, Any]] = []
         self._process: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket | None = None
+        self._unsent = bytearray()
         self._accepting = False
         self._closing = False
 
@@ -57,8 +66,8 @@ class RemoteWriter(Protocol):
         )
         theirs.close()
         ours.setblocking(False)
-        self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: self))
-        ours.close()  # the reactor has a copy of its own
+        self._link = ours
+        self._reactor.addReader(self)
         self._accepting = True
         plain = self._settings.model_dump(mode="python", exclude_unset=True)
         plain["url"] = self._settings.url.get_secret_value()
@@ -96,22 +105,52 @@ class RemoteWriter(Protocol):
         """Calls a service's method, in its own thread there."""
         return self._ask(Invoke(name, method, arguments))
 
-    def dataReceived(self, data: bytes) -> None:
+    # -- the descriptor ------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        return -1 if self._link is None else self._link.fileno()
+
+    def logPrefix(self) -> str:
+        return "store process"
+
+    def doRead(self) -> None:
+        assert self._link is not None
+        try:
+            data = self._link.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.connectionLost()
+            return
         for frame in self._frames.feed(data):
-            results = decode_results(frame)
-            if self.on_group is not None:
-                self.on_group(len(results))
-            for number, result in results:
-                waiting = self._waiting.pop(number)
-                if waiting.called:
-                    continue  # cancelled by the caller; it is committed all the same
-                if isinstance(result, Exception):
-                    waiting.errback(result)
-                else:
-                    waiting.callback(result)
+            self._settle(decode_results(frame))
+
+    def doWrite(self) -> None:
+        """Sends what there is room for, and comes again when there is more."""
+        if self._link is None:
+            return
+        try:
+            sent = self._link.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.connectionLost()
+            return
+        del self._unsent[:sent]
+        if self._unsent:
+            self._reactor.addWriter(self)
+        else:
+            self._reactor.removeWriter(self)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        self._accepting = False
+        if self._link is None:
+            return
+        self._reactor.removeReader(self)
+        self._reactor.removeWriter(self)
+        self._link.close()
+        self._link, self._accepting = None, False
         unknown = errors.FateUnknown(
             "存储进程意外结束，提交结果未知", "the store process ended: the result is unknown"
         )
@@ -122,23 +161,40 @@ class RemoteWriter(Protocol):
         if not self._closing:
             self.on_lost()
 
+    def _settle(self, results: list[tuple[int, Any]]) -> None:
+        units = 0
+        for number, result in results:
+            waiting = self._waiting.pop(number)
+            failed = isinstance(result, Exception)
+            units += not failed
+            if waiting.called:
+                continue  # cancelled by the caller; it is committed all the same
+            if failed:
+                waiting.errback(result)
+            else:
+                waiting.callback(result)
+        if units and self.on_group is not None:
+            self.on_group(units)
+
     def _ask(self, unit: Any) -> Deferred[Any]:
         number = next(self._numbers)
         entry = numbered(number, unit)
         waiting: Deferred[Any] = Deferred()
         self._waiting[number] = waiting
-        if not self._gathered:
-            self._reactor.callLater(0, self._send)
         self._gathered.append(entry)
+        if len(self._gathered) == 1:
+            self._reactor.callLater(0, self._send)
+        elif len(self._gathered) >= ENOUGH:
+            self._send()
         return waiting
 
     def _send(self) -> None:
         gathered, self._gathered = self._gathered, []
-        if self.transport is None:  # the connection is made in this same turn
-            self._reactor.callLater(0, self._send)
-            self._gathered = gathered
-        else:
-            self.transport.write(encode_units(gathered))
+        if gathered:
+            idle = not self._unsent
+            self._unsent += encode_units(gathered)
+            if idle:
+                self.doWrite()
 
     def _ended(self, _: None) -> None:
         if self._process is not None:

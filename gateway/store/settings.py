@@ -25,7 +25,7 @@ class StoreSettings(Settings):
         description="where SQLite is written: in a process of its own, or in a thread of the gateway's",
     )
     group_window: Duration = Field(
-        default=0.008,
+        default=0.003,
         le=1.0,
         description="how long a change waits, under load, for others to share its fsync",
     )

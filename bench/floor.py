@@ -23,8 +23,7 @@ from twisted.internet import reactor  # noqa: E402
 from twisted.internet.defer import Deferred  # noqa: E402
 from twisted.internet.endpoints import TCP4ServerEndpoint  # noqa: E402
 
-from adapters.hospital.codec import HospitalCodec  # noqa: E402
-from bench.steps import fields_of, partner_json  # noqa: E402
+from bench.steps import SCHEMA, fields_of, partner_json  # noqa: E402
 from gateway.bus import BusSettings, make_bus  # noqa: E402
 from gateway.bus.contract import Bus, Delivered  # noqa: E402
 from gateway.transports.http import HttpClient, HttpServer, Request, Response  # noqa: E402
@@ -36,7 +35,6 @@ _OK = Response(200, b"<ok/>", "text/xml")
 
 async def edge(bus: Bus) -> None:
     """The near half."""
-    schema = etree.XMLSchema(HospitalCodec().schema)
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     encode = msgspec.json.encode
     await bus.declare(QUEUE, ["#.floor"])
@@ -46,7 +44,7 @@ async def edge(bus: Bus) -> None:
         nonlocal count
         count += 1
         root = etree.fromstring(request.body, parser)
-        schema.assertValid(root[-1][0])
+        SCHEMA.assertValid(root[-1][0])
         body = encode(fields_of(root))
         return bus.publish("claim.floor", str(count), body, {}).addCallback(lambda _: _OK)
 

@@ -38,7 +38,7 @@ def usage(*pids: int) -> Usage:
     Taken at the end of a run, when it is at its highest: what Python has once taken it rarely gives back.
     """
     cpu, peak = 0.0, 0.0
-    for pid in (member for pid in pids for member in family(pid)):
+    for pid in (member for head in pids for member in family(head)):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         cpu += (int(fields[11]) + int(fields[12])) / _TICK
         memory = Path(f"/proc/{pid}/smaps_rollup").read_text()

@@ -7,6 +7,11 @@ from typing import Any
 import msgspec
 from lxml import etree
 
+from adapters.hospital.codec import HospitalCodec
+
+#: What a hospital's message must look like: the same schema for floor, peer and gateway.
+SCHEMA = etree.XMLSchema(HospitalCodec().schema)
+
 _encode = msgspec.json.encode
 
 

@@ -25,7 +25,7 @@ from gateway.contract import (
     Unavailable,
 )
 from gateway.engine.journal import Journal
-from gateway.engine.lifecycle import FINAL, PENDING
+from gateway.engine.lifecycle import DEAD, FINAL, PENDING
 from gateway.engine.observer import Observer
 from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox, routing_key
@@ -33,6 +33,9 @@ from gateway.engine.replies import Replies
 from gateway.engine.routes import Router, Target
 from gateway.engine.vault import Vault
 from gateway.store.api import Accept, AuditRow, DeliveryRow, Existing, MessageRow, Record, Store
+
+#: No reply will follow by itself: a person closed the delivery, or must act first.
+_NOTHING_COMES = FINAL | {DEAD}
 
 
 def milliseconds(moment: dt.datetime) -> int:
@@ -244,7 +247,7 @@ class PartnerInbox:
         """The stored reply, or a wait for the one that is still to come."""
         reply = self._parts.replies.wait(message_id, timeout)
         answer = await self._stored_answer(message_id, repeated=True)
-        if isinstance(answer, Replied) or answer.state == "dead":
+        if isinstance(answer, Replied) or answer.state in _NOTHING_COMES:
             self._parts.replies.forget(message_id)
             return answer
         late = await reply

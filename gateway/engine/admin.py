@@ -50,17 +50,20 @@ class Admin:
         self._metrics = metrics
         self._loop = LoopWatch(reactor)
         parts: dict[str, Probe] = {"store": self._ask_store, "bus": self._ask_bus, "audit": self._ask_audit}
-        self._handler = AdminHandler(parts, metrics.exposition, reactor, self._loop)
+        # Without the bus messages are accepted all the same: traffic need not go elsewhere.
+        self._handler = AdminHandler(
+            parts, metrics.exposition, reactor, self._loop, optional=frozenset({"bus"})
+        )
         self._mounts: list[Mount] = []
         metrics.build(version=__version__, node=node, bus=type(bus).__name__)
         metrics.watch_bus(
             connected=lambda: float(bus.status.usable), unconfirmed=lambda: float(bus.status.unconfirmed)
         )
-        metrics.watch("audit_entries", "Entries in the audit log", lambda: float(audit.size))
-        metrics.watch(
-            "audit_checkpoint_age_seconds",
-            "Seconds since the integrator last ended well",
-            lambda: time.time() - audit.checkpoint_at,
+        self._backlog = 0
+        metrics.watch_audit(
+            size=lambda: float(audit.size),
+            backlog=lambda: float(self._backlog),
+            checkpoint_age=lambda: time.time() - audit.checkpoint_at,
         )
         for name, courier in couriers.items():
             metrics.watch_partner(name, up=_up(courier), in_flight=_in_flight(courier))
@@ -84,6 +87,7 @@ class Admin:
     async def count(self) -> None:
         """Counts the backlog, for metrics."""
         self._metrics.backlog(await self._store.counts())
+        self._backlog = await self._store.audit_backlog()
 
     async def _ask_store(self) -> Verdict:
         await self._store.reserve("health", 1)  # a write, because reading would not notice a full disk

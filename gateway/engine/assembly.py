@@ -70,6 +70,7 @@ class Gateway:
         """Store first, listeners last: nothing is taken in before it can be kept."""
         configuration = self.configuration
         self.store.on_lost(self._store_lost)
+        self.store.on_group = self.metrics.grouped
         await self.store.start()
         self._closing.append(self.store.stop)
         await self._renew()

@@ -15,6 +15,7 @@
              (only `on_unknown: query`;                                              anew under a new reference)
               `reverse` reverses first)
     in-doubt ──neither, tries used up──► in-doubt without a next time: a person decides
+    in-doubt ──a person──► ACCEPTED, REJECTED, or in-doubt with a next time;  dead ──a person──► REJECTED
 
 Final states are in capitals. `sending` is entered, durably, *before* the partner is contacted; a process that
 dies there leaves an unknown outcome, and is treated as one.

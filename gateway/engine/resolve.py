@@ -15,6 +15,7 @@ from gateway.contract import (
     ReverseOutcome,
     Unknown,
 )
+from gateway.engine.accept import milliseconds
 from gateway.engine.lifecycle import IN_DOUBT, Policy, Standing, Step, after_query, after_reverse
 from gateway.engine.recorder import AnyOutcome, Recorder, Work
 from gateway.store.api import DeliveryRow
@@ -38,10 +39,12 @@ class Mediator:
         self._recorder = recorder
         self._log = log
 
-    async def resolve(self, delivery: DeliveryRow) -> None:
-        """One try for one delivery that is in doubt."""
-        row = await self._recorder.store.message(delivery.message_id)
-        if row is None:
+    async def resolve(self, listed: DeliveryRow) -> None:
+        """One try for one delivery that is in doubt, unless that has been settled since it was listed."""
+        store = self._recorder.store
+        delivery = await store.delivery(listed.id)
+        row = await store.message(listed.message_id)
+        if row is None or delivery is None or not self._due(delivery):
             return
         message = self._recorder.vault.open_message(row.body, row.id)
         if not delivery.prepared:
@@ -57,6 +60,10 @@ class Mediator:
         self._recorder.observer.ended(
             self._with.partner, step.after, self._recorder.clock.monotonic() - began
         )
+
+    def _due(self, delivery: DeliveryRow) -> bool:
+        now = milliseconds(self._recorder.clock.now())
+        return delivery.state == IN_DOUBT and delivery.next_at is not None and delivery.next_at <= now
 
     async def _hand_over(self, work: Work) -> None:
         """There is nothing to ask the partner about: this is not for a machine to settle."""

@@ -140,13 +140,19 @@ async def test_the_disk_is_full(small_disk: Path) -> None:
     stage = Stage(small_disk / "stage")
     async with at_work(stage) as hospital:
         ballast = small_disk / "ballast"
-        with ballast.open("wb") as file, pytest.raises(OSError, match="No space"):
-            while True:
-                file.write(b"\0" * 65536)
-                file.flush()
+        with pytest.raises(OSError, match="No space"):
+            _fill(ballast)
         await sleep(2.0)
         before = len(hospital.answers)
         await sleep(1.0)
         assert len(hospital.answers) <= before + hospital.lines, "nothing may be acknowledged meanwhile"
         ballast.unlink()
         await sleep(1.0)
+
+
+def _fill(ballast: Path) -> None:
+    """Writes until there is no more room."""
+    with ballast.open("wb") as file:
+        while True:
+            file.write(b"\0" * 65536)
+            file.flush()

@@ -80,6 +80,7 @@ class AdminHandler:
         metrics: gives the exposition.
         timers: the reactor.
         loop: watches the event loop.
+        optional: parts that are shown, but without which work can be taken all the same.
         timeout: seconds a probe may take.
         longest_lag: seconds of lag from which the loop counts as stuck.
     """
@@ -91,6 +92,7 @@ class AdminHandler:
         timers: Timers,
         loop: LoopWatch,
         *,
+        optional: frozenset[str] = frozenset(),
         timeout: float = 2.0,
         longest_lag: float = 5.0,
     ) -> None:
@@ -98,6 +100,7 @@ class AdminHandler:
         self._metrics = metrics
         self._timers = timers
         self._loop = loop
+        self._optional = optional
         self._timeout = timeout
         self._longest_lag = longest_lag
         self._ready: bool | None = None
@@ -122,7 +125,9 @@ class AdminHandler:
     async def _readiness(self) -> Response:
         names = list(self._parts)
         verdicts = await gatherResults([Deferred.fromCoroutine(self._ask(name)) for name in names])
-        ready = all(verdict.ok for verdict in verdicts)
+        ready = all(
+            verdict.ok for name, verdict in zip(names, verdicts, strict=True) if name not in self._optional
+        )
         self._note(ready, names, verdicts)
         parts = {
             name: {"ok": verdict.ok, "zh": verdict.zh, "en": verdict.en}

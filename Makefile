@@ -24,7 +24,7 @@ endif
 test: setup broker postgresql ## All tests, against a real RabbitMQ and PostgreSQL that the tests start
 	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term:skip-covered $(ARGS)
 
-test-long: setup broker postgresql ## Long runs: 200 kills, soak, fuzzing
+test-long: setup broker postgresql ## Long runs: 200 kills of the gateway under load, and what else takes minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: setup ## ruff, mypy --strict, import directions, mappings and configuration

@@ -9,6 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 
+def _console() -> Console:
+    """As wide as the terminal; where there is none, wide enough that no id is broken."""
+    wide = Console(highlight=False, soft_wrap=True)
+    return wide if wide.is_terminal else Console(highlight=False, soft_wrap=True, width=130)
+
+
 @dataclass(frozen=True, slots=True)
 class Promise:
     """Something the gateway promises, and whether it was seen to keep it."""
@@ -33,7 +39,7 @@ class Line:
 class Book:
     """Everything the day showed."""
 
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    console: Console = field(default_factory=_console)
     promises: list[Promise] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     _scene: int = 0
@@ -73,8 +79,9 @@ class Book:
     def close(self) -> None:
         """The table of the day."""
         table = Table(title="\n这一天 / The day", title_justify="left", header_style="bold", expand=False)
-        for column in ("发出 sent", "答复 answered", "省平台账上 in the province's books", "编号 id"):
+        for column in ("发出 sent", "答复 answered", "省平台账上 in the books"):
             table.add_column(column, overflow="fold")
+        table.add_column("编号 id", no_wrap=True)
         for line in self.lines:
             table.add_row(line.what, line.came, line.effect, line.id)
         self.console.print(table)

@@ -137,7 +137,7 @@ class Day:
         self.stage.fault("refusal")
         n = self.hospital.number()
         answer = await self.hospital.settle(n)
-        self.book.say(answer.reason[:60], "", code=answer.code)
+        self.book.say(answer.reason.partition(" / ")[0], "refused", code=answer.code)
         self.book.note(
             "被拒的结算", f"SOAP Fault {answer.code}", f"{len(self._books(n))} 笔", self.hospital.msgid(n)
         )
@@ -191,7 +191,7 @@ class Day:
         self.stage.fault("reset-before")
         n = self.hospital.number()
         answer = await self.hospital.settle(n)
-        self.book.say(answer.reason[:60], "reversed", code=answer.code)
+        self.book.say(answer.reason.partition(" / ")[0], "reversed", code=answer.code)
         self.book.note(
             "途中丢失的结算", "已冲正 reversed", f"{len(self._books(n))} 笔", self.hospital.msgid(n)
         )
@@ -226,8 +226,10 @@ class Day:
             if not refused:
                 failed.append(name)
             shown = answer.code or f"HTTP {answer.status}"
-            self.book.say(f"{name:<20} → {shown:<20} {what}")
-        self.book.note(f"{len(_SHOWN)} 种错误输入", "逐一拒绝 refused", "无", "")
+            self.book.say(f"{name:<20} → {shown:<20} {what}", answer.reason.partition(" / ")[0][:48])
+            self.book.note(
+                f"错误输入 {name}", f"拒绝 {shown}: {what}", "无 none", answer.fields.get("refusal_id", "")
+            )
         # A replay needs a good message to be replayed: that one counts, its copy must not.
         kept = not failed and self.stage.effects()["in_force"] == before + 1
         self.book.check("全部拒绝，账未变动", "all refused, nothing changed", kept, failed)
@@ -284,6 +286,13 @@ class Day:
         out = self.stage.folder / "proof"
         whole = self._run("-m", "gateway", "audit", "verify", str(folder), "--vkey", str(vkey))
         self.book.check("日志完整", "the whole log verifies", whole)
+        size = (folder / "checkpoint").read_text(encoding="utf-8").splitlines()[1]
+        self.book.note(
+            "审计日志 audit log",
+            "核验通过 verified" if whole else "未通过 NOT verified",
+            f"{size} 条 entries",
+            "",
+        )
         made = self._run(
             *("-m", "gateway", "audit", "prove", self.accepted[0]),
             *("--out", str(out), "--config", str(self.stage.config)),
@@ -307,6 +316,7 @@ class Day:
     def _run(self, *arguments: str) -> bool:
         """A command as a person would type it; shown, so that they can."""
         shown = ["gateway", *arguments[2:]] if arguments[:2] == ("-m", "gateway") else ["python", *arguments]
+        shown = [part.removeprefix(f"{Path.cwd()}/") for part in shown]
         done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
         self.book.say(f"$ {shlex.join(shown)}")
         for line in (done.stdout + done.stderr).strip().splitlines()[:2]:

@@ -164,10 +164,13 @@ def _pending(outcome: Pending) -> Fault:
 
 
 def _said_no(reply: RequestRefused, message_id: str) -> Fault:
+    zh, en = "中心未受理该业务", "the platform refused the request"
+    if reply.code != "rejected":  # nobody refused it: the gateway says in its own words what became of it
+        zh, _, en = reply.reason.partition(" / ")
     return Fault(
         code=reply.code,
-        zh="中心未受理该业务",
-        en="the platform refused the request",
+        zh=zh,
+        en=en,
         field=reply.field or "",
         infcode=reply.raw_code or "",
         err_msg=reply.raw_text or reply.reason,

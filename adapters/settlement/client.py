@@ -21,7 +21,7 @@ from adapters.settlement.link import Heard
 from adapters.settlement.resolver import SettlementResolver
 from gateway.canonical import Body, Message
 from gateway.canonical.settlement import ClaimSubmitted, ReversalDone, ReversalRequested
-from gateway.contract import Accepted, Outcome, Prepared, Rejected, RetryLater, Unknown
+from gateway.contract import Absent, Accepted, Outcome, PartnerDown, Prepared, Rejected, RetryLater, Unknown
 
 _UPLOAD = "2204"
 
@@ -156,7 +156,11 @@ class SettlementSender:
         """A platform that fails after its commit answers “failed”; only the books tell."""
         if not self._settings.verify_refusals:
             return rejected
-        found = await self._resolver.look_up(message, prepared)
+        found: Accepted | Absent | Unknown
+        try:
+            found = await self._resolver.look_up(message, prepared)
+        except PartnerDown as down:  # the refusal was heard, the question whether it is true was not sent
+            found = Unknown(reason=f"{down.zh} / {down.en}")
         if isinstance(found, Accepted):
             return Unknown(
                 reason="平台答失败，但 5203 查到已结算 / refused, yet 5203 shows it settled", raw=rejected.raw

@@ -24,7 +24,6 @@ from gateway.canonical.settlement import (
 from gateway.contract import (
     Absent,
     Accepted,
-    PartnerDown,
     Prepared,
     QueryOutcome,
     Rejected,
@@ -48,7 +47,11 @@ class SettlementResolver:
         self._settings = channel.settings
 
     async def query(self, message: Message, prepared: Prepared) -> QueryOutcome:
-        """Asks with 5203, unless the partner's settings say to reverse at once."""
+        """Asks with 5203, unless the partner's settings say to reverse at once.
+
+        Raises:
+            PartnerDown: nobody was asked.
+        """
         if not transaction_of(message.data).moves_money:
             return Absent()
         if not self._settings.query_before_reverse:
@@ -70,7 +73,7 @@ class SettlementResolver:
         return self._found(body, prepared, heard)
 
     async def reverse(self, message: Message, prepared: Prepared) -> ReverseOutcome:
-        """Reverses with 2601. Repeating it is harmless: it is about one msgid only."""
+        """Reverses with 2601. Repeating it is harmless: it is about one msgid only. Raises PartnerDown."""
         body = asked(message.data)
         transaction = transaction_of(body)
         if isinstance(body, ReversalRequested):
@@ -111,10 +114,7 @@ class SettlementResolver:
 
     async def _ask(self, infno: str, tree: dict[str, Any], body: Asked) -> Heard:
         _, content = await self._channel.make(infno, tree, body)
-        try:
-            return await self._channel.call(infno, content, body)
-        except PartnerDown as error:
-            return Unknown(reason=f"{error.zh} / {error.en}")
+        return await self._channel.call(infno, content, body)
 
     def _query_tree(self, body: Asked) -> dict[str, Any]:
         if isinstance(body, ClaimSubmitted):

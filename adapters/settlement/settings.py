@@ -189,7 +189,7 @@ class SettlementSettings(Settings):
     mappings: dict[FormatName, Path] = Field(
         default={},
         description="用本省的映射文件代替随附的 / mapping files of the province in place of the shipped ones",
-        examples=[{"2207.input": "config/mappings/2207.input.yaml"}],
+        examples=[{"2207.input": "mappings/2207.input.yaml"}],
     )
 
     timeout: Duration = Field(

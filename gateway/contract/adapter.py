@@ -164,7 +164,12 @@ class Inbox(Protocol):
         ...
 
     async def reference(self, partner_message_id: str) -> str | None:
-        """The reference (such as a msgid) under which an earlier message of this partner was sent on."""
+        """The reference (such as a msgid) under which an earlier message of this partner was sent on; None
+        where no such message was accepted, or it ended without being sent.
+
+        Raises:
+            Unavailable: it was accepted, but has not been sent on yet; the partner should ask again later.
+        """
         ...
 
 
@@ -218,7 +223,7 @@ class Sender(Protocol):
 
 
 class Resolver(Protocol):
-    """Settles unknown outcomes."""
+    """Settles unknown outcomes. Both raise PartnerDown where certainly nobody was asked: that uses no try up."""
 
     async def query(self, message: Message, prepared: Prepared) -> QueryOutcome:
         """Asks the partner what became of the message."""

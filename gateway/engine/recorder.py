@@ -130,6 +130,8 @@ class Recorder:
         if not await self.persist(unit, log):
             log.warning("delivery.moved", delivery=delivery.id, expected=before)
             return False
+        if step.delay is not None:
+            self.hurry(step.delay)
         log.info(
             f"delivery.{step.after}", delivery=delivery.id, message=delivery.message_id, reason=step.reason
         )

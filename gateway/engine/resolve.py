@@ -16,7 +16,7 @@ from gateway.contract import (
     Unknown,
 )
 from gateway.engine.accept import milliseconds
-from gateway.engine.lifecycle import IN_DOUBT, Policy, Standing, Step, after_query, after_reverse
+from gateway.engine.lifecycle import IN_DOUBT, NotSent, Policy, Standing, Step, after_query, after_reverse
 from gateway.engine.recorder import AnyOutcome, Recorder, Work
 from gateway.store.api import DeliveryRow
 
@@ -53,7 +53,12 @@ class Mediator:
         prepared = self._recorder.vault.open_prepared(delivery.prepared, delivery.id)
         tries = delivery.resolutions + 1
         began = self._recorder.clock.monotonic()
-        outcome, step = await self._try(Work(delivery, message, prepared), tries)
+        try:
+            outcome, step = await self._try(Work(delivery, message, prepared), tries)
+        except PartnerDown as down:  # nobody was asked: an outage uses no tries up
+            tries = delivery.resolutions
+            delay = self._with.policy.resolve.delay(tries + 1, self._recorder.chance())
+            outcome, step = NotSent(reason=down.en), Step(after=IN_DOUBT, delay=delay, reason=down.en)
         await self._recorder.end(
             Work(delivery, message, prepared), IN_DOUBT, outcome, step, self._log, resolutions=tries
         )
@@ -86,8 +91,8 @@ class Mediator:
     async def _query(self, resolver: Resolver, work: Work) -> QueryOutcome:
         try:
             return await resolver.query(work.message, work.prepared)
-        except PartnerDown as down:
-            return Unknown(reason=down.en)
+        except PartnerDown:
+            raise
         except Exception as error:
             self._log.error("query.broken", delivery=work.delivery.id, error=type(error).__name__)
             return Unknown(reason=f"query failed: {type(error).__name__}")
@@ -95,8 +100,8 @@ class Mediator:
     async def _reverse(self, resolver: Resolver, work: Work) -> ReverseOutcome:
         try:
             return await resolver.reverse(work.message, work.prepared)
-        except PartnerDown as down:
-            return Unknown(reason=down.en)
+        except PartnerDown:
+            raise
         except Exception as error:
             self._log.error("reverse.broken", delivery=work.delivery.id, error=type(error).__name__)
             return Unknown(reason=f"reversal failed: {type(error).__name__}")

@@ -294,6 +294,16 @@ async def test_an_outage_uses_no_attempts_up(tmp_path: Path) -> None:
         assert rows[0].attempts == 1
 
 
+async def test_an_outage_uses_no_resolution_up(tmp_path: Path) -> None:
+    platform = Platform(script=[lambda *_: Unknown(reason="reset")], on_query=[down] * 5)
+    async with running(tmp_path, platform) as scene:
+        receipt = await scene.context.inbox.accept(scene.inbound(1))
+        await scene.reaches(receipt.message_id, "accepted")
+        assert platform.sends == ["M1", "M2"]  # reversed in the end, then sent anew
+        rows = await scene.gateway.store.deliveries_of(receipt.message_id)
+        assert rows[0].resolutions <= 1
+
+
 async def test_what_may_have_worked_is_never_called_without_effect(tmp_path: Path) -> None:
     """An operation that is simply sent again goes on until its outcome is known, also when nobody waits."""
     silence = [lambda *_: Unknown(reason="silence")] * 2

@@ -121,12 +121,14 @@ async def test_a_resolver_that_hears_nothing_knows_nothing(tmp_path: Path, kind:
         assert isinstance(await it.resolver.reverse(message, prepared), Unknown)
 
 
-async def test_a_platform_that_is_down_leaves_it_unknown(tmp_path: Path) -> None:
+async def test_a_platform_that_is_down_was_not_asked(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         message, prepared = await it.prepare(claim())
         await it.simulator.stop()
-        assert isinstance(await it.resolver.query(message, prepared), Unknown)
-        assert isinstance(await it.resolver.reverse(message, prepared), Unknown)
+        with pytest.raises(PartnerDown):
+            await it.resolver.query(message, prepared)
+        with pytest.raises(PartnerDown):
+            await it.resolver.reverse(message, prepared)
 
 
 async def test_not_queried_where_the_settings_say_so(tmp_path: Path) -> None:

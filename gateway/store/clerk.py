@@ -6,16 +6,15 @@ gateway's own. On SQLite the two writers take turns within the busy timeout; the
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from gateway.store import errors, reads
 from gateway.store.api import Advance, DeliveryRow, Record
 from gateway.store.database import Database
 from gateway.store.group import apply
+from gateway.store.guest import Guest
 from gateway.store.session import CommitBroken, WriteSession
 
 
-class Clerk:
+class Clerk(Guest[WriteSession]):
     """A guest that writes; use it as a context manager. The methods block.
 
     Raises (all methods): `gateway.contract.Unavailable` where the database stays locked or cannot be written, and
@@ -23,22 +22,7 @@ class Clerk:
     """
 
     def __init__(self, database: Database) -> None:
-        self._explain = database.explain
-        try:
-            self._session: WriteSession = database.open_guest_writer()
-        except Exception as error:
-            raise self._explain(error) from None
-
-    def __enter__(self) -> Clerk:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._session.close()
+        super().__init__(database.open_guest_writer, database.explain)
 
     def record(self, unit: Record) -> None:
         """Commits audit entries."""

@@ -4,37 +4,23 @@ running gateway. The methods block and raise what `Store` would give through its
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any, TypeVar
 
 from gateway.store import reads
 from gateway.store.api import DeliveryRow, Filter, Found, MessageRow
 from gateway.store.audit import FIND
 from gateway.store.database import Database
+from gateway.store.guest import Guest
+from gateway.store.session import Session
 
 T = TypeVar("T")
 
 
-class Reader:
+class Reader(Guest[Session]):
     """One connection that can only read; use it as a context manager."""
 
     def __init__(self, database: Database) -> None:
-        self._explain = database.explain
-        try:
-            self._session = database.open_guest()
-        except Exception as error:
-            raise self._explain(error) from None
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._session.close()
+        super().__init__(database.open_guest, database.explain)
 
     def _ask(self, question: Callable[..., T], *values: Any) -> T:
         try:

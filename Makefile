@@ -41,8 +41,10 @@ format: setup ## Let ruff arrange the code
 bench: setup broker ## The reference job, with its floor measured in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-adapter: setup ## Scaffold a new adapter: make adapter NAME=weather
+adapter: setup ## Scaffold a new adapter that passes its tests: make adapter NAME=weather
 	@$(BIN)/python scripts/new_adapter.py $(NAME)
+	@scripts/setup $(VENV)
+	@$(BIN)/python -m pytest tests/adapters/$(NAME)
 
 schemas: setup ## Export the JSON Schema of the canonical messages to docs/canonical
 	@$(BIN)/python -m gateway.canonical.schema docs/canonical

@@ -15,7 +15,7 @@ from adapters.hospital import invented
 from adapters.hospital.attacks import ATTACKS
 from adapters.hospital.simulator import Answer, HospitalSimulator
 from demo.book import Book
-from demo.stage import HOSPITAL, Stage
+from demo.stage import COMMAND, HOSPITAL, PYTHON, Stage
 from gateway.audit import verify
 from gateway.store import open_reader
 
@@ -315,7 +315,7 @@ class Day:
 
     def _run(self, *arguments: str) -> bool:
         """A command as a person would type it; shown, so that they can."""
-        shown = ["gateway", *arguments[2:]] if arguments[:2] == ("-m", "gateway") else ["python", *arguments]
+        shown = [COMMAND, *arguments[2:]] if arguments[:2] == ("-m", "gateway") else [PYTHON, *arguments]
         shown = [part.removeprefix(f"{Path.cwd()}/") for part in shown]
         done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
         self.book.say(f"$ {shlex.join(shown)}")

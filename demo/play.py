@@ -77,14 +77,17 @@ def _choose(bus: str, book: Any) -> tuple[Any, str, str]:
 
 def _invite(book: Any, stage: Any) -> None:
     """What a visitor can do now."""
+    from demo.stage import COMMAND  # noqa: PLC0415
+
     admin = f"http://127.0.0.1:{stage.ports['admin']}"
     config = stage.config.relative_to(Path.cwd()) if stage.config.is_relative_to(Path.cwd()) else stage.config
     for line in (
         "",
         "[bold]仍在服务，Ctrl-C 结束。[/] Still serving; Ctrl-C ends it. 可以试试 / things to try:",
-        f"  gateway message find --config {config}",
-        f"  gateway message show <id> --config {config}",
-        f"  gateway partner test province --config {config}",
+        f"  {COMMAND} message find --config {config}",
+        f"  {COMMAND} message show <id> --config {config}",
+        f"  {COMMAND} message work --config {config}",
+        f"  {COMMAND} partner test province --config {config}",
         f"  curl {admin}/readyz      curl {admin}/metrics",
         f"  WSDL: {stage.url}?wsdl",
         f"  日志 log: {stage.folder / 'gateway.log'}",

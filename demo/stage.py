@@ -24,6 +24,9 @@ from gateway.store import StoreSettings
 
 EXAMPLE = Path(__file__).parent.parent / "config"
 HOSPITAL = "hospital-a"
+#: How a reader of the demonstration can call the command.
+COMMAND = ".venv/bin/gateway" if Path(".venv/bin/gateway").exists() else "gateway"
+PYTHON = ".venv/bin/python" if Path(".venv/bin/python").exists() else "python"
 
 
 def free_port(wanted: int = 0) -> int:

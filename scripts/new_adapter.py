@@ -109,7 +109,7 @@ def main(arguments: list[str]) -> int:
     for file in files:
         print(file.relative_to(root))
     print(
-        "\n下一步 / next: pip install --no-deps --no-build-isolation -e . && pytest",
+        "\n`make adapter` 接着安装并测试 / installs and tests it next. By hand: pip install --no-deps --no-build-isolation -e . && pytest",
         f"tests/adapters/{arguments[0]}",
     )
     return 0

@@ -148,10 +148,6 @@ class Stage:
         self.gateway.kill()
         self.gateway.wait()
 
-    def stop_gateway(self) -> int:
-        """SIGTERM; returns the exit code."""
-        return _end(self.gateway)
-
     def stop(self) -> None:
         """Ends everything that still runs."""
         _end(self.gateway)

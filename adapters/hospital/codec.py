@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from adapters.hospital.documents import CALLS, Call, field_names, mappings_by_root, schema, tag
 from adapters.hospital.faults import NAMESPACE, Fault
-from gateway.canonical import Body, body_type
+from gateway.canonical import Body
 from gateway.canonical.settlement import CancellationRequested, ClaimSubmitted, ReversalRequested
 from gateway.contract import Receipt
 from gateway.transports.soap import violations
@@ -124,10 +124,6 @@ class HospitalCodec:
 
     def mapping_of(self, root: str) -> Mapping:
         return self._mappings[root]
-
-    def expects(self, call: Call) -> type[Body]:
-        """The canonical type an operation is answered with."""
-        return body_type(self._mappings[call.reply].canonical_type)
 
     def _refused(self, call: Call, error: MappingError) -> Fault:
         first = error.faults[0]

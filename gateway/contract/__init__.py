@@ -28,7 +28,6 @@ from gateway.contract.errors import (
     PartnerDown,
     Reject,
     Unavailable,
-    Violation,
 )
 from gateway.contract.manifest import CONTRACT_VERSION, Manifest, Operation, Title
 from gateway.contract.outcome import (
@@ -89,5 +88,4 @@ __all__ = [
     "Title",
     "Unavailable",
     "Unknown",
-    "Violation",
 ]

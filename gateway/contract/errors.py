@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 
 class GatewayError(Exception):
     """Base of everything the gateway raises on purpose. `zh` and `en` are for people."""
@@ -54,13 +52,3 @@ class Unavailable(GatewayError):
 
 class PartnerDown(GatewayError):
     """Certainly nothing reached the partner: the engine tries again by its schedule."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One thing wrong with an input: where, which rule, in words."""
-
-    field: str
-    rule: str
-    zh: str
-    en: str

@@ -27,22 +27,3 @@ class Observer(Protocol):
     def ended(self, partner: str, state: str, seconds: float) -> None:
         """An attempt or a resolution led to `state`, `seconds` after it began."""
         ...
-
-
-class Silent:
-    """Watches nothing."""
-
-    def accepted(self, partner: str, message_type: str, seconds: float) -> None:
-        """Ignored."""
-
-    def repeated(self, partner: str, message_type: str) -> None:
-        """Ignored."""
-
-    def refused(self, partner: str, code: str) -> None:
-        """Ignored."""
-
-    def attempted(self, partner: str) -> None:
-        """Ignored."""
-
-    def ended(self, partner: str, state: str, seconds: float) -> None:
-        """Ignored."""

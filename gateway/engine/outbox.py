@@ -24,12 +24,11 @@ def routing_key(message_type: str, region: str, partner: str) -> str:
 
 
 class Outbox:
-    """Publishes deliveries, and knows how many of its publishes the bus did not take."""
+    """Publishes deliveries; what the bus does not take is logged, and published again by the keeper."""
 
     def __init__(self, bus: Bus, log: Log) -> None:
         self._bus = bus
         self._log = log
-        self.failed = 0  #: publishes refused since the keeper last looked
 
     def publish(self, delivery: DeliveryRow, sealed_body: bytes, *, fresh: bool = False) -> None:
         """Publishes one delivery; the sealed message travels with it.
@@ -50,7 +49,6 @@ class Outbox:
         self._note(failure.value, delivery)
 
     def _note(self, error: BaseException | None, delivery: DeliveryRow) -> None:
-        self.failed += 1
         self._log.warning(
             "publish.failed", delivery=delivery.id, partner=delivery.partner, error=type(error).__name__
         )

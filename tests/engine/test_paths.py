@@ -219,21 +219,13 @@ async def test_refused_input_is_audited_and_changes_nothing(tmp_path: Path) -> N
 
 async def test_messages_with_one_ordering_key_arrive_in_order(tmp_path: Path) -> None:
     platform = Platform(script=[lambda *_: RetryLater(reason="busy")])
-    seen: list[str] = []
-    settle = platform.settle
-
-    def noting(message: object, prepared: object) -> object:
-        seen.append(message.data.visit_id)  # type: ignore[attr-defined]
-        return settle(message, prepared)  # type: ignore[arg-type]
-
-    platform.settle = noting  # type: ignore[method-assign, assignment]
     async with running(tmp_path, platform) as scene:
         receipts = [
             await scene.context.inbox.accept(scene.inbound(n, ordering_key="person-1")) for n in range(1, 6)
         ]
         for receipt in receipts:
             await scene.reaches(receipt.message_id, "accepted")
-        assert seen == [f"V{n}" for n in range(1, 6)]
+        assert list(platform.effects.values()) == [f"V{n}" for n in range(1, 6)]
 
 
 async def test_a_message_without_a_route_is_refused(tmp_path: Path) -> None:
@@ -328,23 +320,15 @@ async def test_a_message_not_sent_on_yet_cannot_be_called_unknown(tmp_path: Path
 
 async def test_order_holds_across_a_restart(tmp_path: Path) -> None:
     platform = Platform(script=[lambda *_: RetryLater(reason="busy", after=1.0)])
-    seen: list[str] = []
-    settle = platform.settle
-
-    def noting(message: object, prepared: object) -> object:
-        seen.append(message.data.visit_id)  # type: ignore[attr-defined]
-        return settle(message, prepared)  # type: ignore[arg-type]
-
-    platform.settle = noting  # type: ignore[method-assign, assignment]
     async with running(tmp_path, platform) as scene:
         for n in range(1, 4):
             await scene.context.inbox.accept(scene.inbound(n, ordering_key="person-1"))
         await sleep(0.2)
-        assert not seen
+        assert not platform.effects
     async with running(tmp_path, platform) as scene:
         receipt = await scene.context.inbox.accept(scene.inbound(4, ordering_key="person-1"))
         await scene.reaches(receipt.message_id, "accepted", 25)
-        assert seen == ["V1", "V2", "V3", "V4"]
+        assert list(platform.effects.values()) == ["V1", "V2", "V3", "V4"]
 
 
 async def test_the_digest_of_refused_input_can_be_shown_to_be_right(tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ A test that needs longer than the default says so with a module-level `TIMEOUT =
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 
 import pytest
 
 from tests import twisted_runner
+from tests.servers.postgresql import Postgresql
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -25,3 +27,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 def pytest_sessionfinish() -> None:
     twisted_runner.shut_down()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Postgresql]:
+    """One PostgreSQL for the whole session; each test takes a schema of its own in it."""
+    server = Postgresql()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()

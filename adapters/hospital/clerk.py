@@ -134,9 +134,6 @@ class Clerk:
                 code=fault.code, field=fault.field, rule=fault.rule, raw=raw, partner_message_id=fault.msgid
             )
         )
-        self._log.warning(
-            "request refused", code=fault.code, field=fault.field, rule=fault.rule, refusal=fault.refusal_id
-        )
 
 
 def _conflict(inquiry: Inquiry) -> Fault:

@@ -129,7 +129,9 @@ class PartnerInbox:
         )
         await parts.store.commit(Record((entry,)))
         parts.observer.refused(self._partner, refusal.code)
-        self._log.warning("message.refused", refusal=refusal_id, code=refusal.code, field=refusal.field)
+        self._log.warning(
+            "message.refused", refusal=refusal_id, code=refusal.code, field=refusal.field, rule=refusal.rule
+        )
         return refusal_id
 
     async def reference(self, partner_message_id: str) -> str | None:

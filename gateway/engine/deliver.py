@@ -30,7 +30,6 @@ from gateway.engine.lifecycle import (
     SENDING,
     NotSent,
     Policy,
-    Standing,
     Step,
     after_attempt,
     gives_up,
@@ -163,7 +162,7 @@ class Courier:
         recorder = self._recorder
         began = recorder.clock.monotonic()
         operation = self.to.operations[delivery.operation]
-        if gives_up(operation, delivery.attempts, self._expired(message)):
+        if gives_up(operation, delivery.attempts, recorder.expired(message)):
             await self._end_unsent(delivery, message)
             return
         try:
@@ -176,7 +175,7 @@ class Courier:
         if claimed is None:
             return
         outcome = await self._send(claimed, message, prepared)
-        step = after_attempt(outcome, self._standing(claimed, message), self.to.policy)
+        step = after_attempt(outcome, recorder.standing(operation, claimed, message), self.to.policy)
         await recorder.end(Work(claimed, message, prepared), SENDING, outcome, step, self._log)
         recorder.observer.ended(self.partner, step.after, recorder.clock.monotonic() - began)
 
@@ -242,16 +241,3 @@ class Courier:
         outcome = rejected if rejected is not None else RetryLater(reason=reason)
         none = Prepared(operation=delivery.operation, reference="", content=b"")
         await self._recorder.end(Work(delivery, message, none), PENDING, outcome, step, self._log)
-
-    def _expired(self, message: Message) -> bool:
-        return message.deadline is not None and self._recorder.clock.now() >= message.deadline
-
-    def _standing(self, delivery: DeliveryRow, message: Message) -> Standing:
-        return Standing(
-            operation=self.to.operations[delivery.operation],
-            style=delivery.style,
-            attempts=delivery.attempts,
-            resolutions=0,
-            expired=self._expired(message),
-            chance=self._recorder.chance(),
-        )

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from twisted.internet.defer import Deferred
 
 from gateway.bus.contract import Bus, BusError, TopologyRefused
-from gateway.contract import Log, Prepared, Unknown
+from gateway.contract import Log, Unknown
 from gateway.engine.accept import milliseconds
 from gateway.engine.deliver import Courier
-from gateway.engine.lifecycle import IN_DOUBT, PENDING, SENDING, WAITING, Standing, after_attempt
+from gateway.engine.lifecycle import IN_DOUBT, PENDING, SENDING, WAITING, after_attempt
 from gateway.engine.outbox import Outbox
-from gateway.engine.recorder import Recorder, Work
+from gateway.engine.recorder import Recorder, Work, unrecorded
 from gateway.engine.resolve import Mediator
 from gateway.store.api import Advance, DeliveryRow, Store
 
@@ -83,17 +83,11 @@ class Keeper:
                 continue
             message = self._recorder.vault.open_message(row.body, row.id)
             outcome = Unknown(reason="the gateway stopped in the middle of the attempt")
-            standing = Standing(
-                operation=courier.to.operations[delivery.operation],
-                style=delivery.style,
-                attempts=delivery.attempts,
-                resolutions=0,
-                expired=False,
-                chance=self._recorder.chance(),
-            )
+            operation = courier.to.operations[delivery.operation]
+            standing = self._recorder.standing(operation, delivery, message)
             step = after_attempt(outcome, standing, courier.to.policy)
-            known = Prepared(operation=delivery.operation, reference=delivery.reference or "", content=b"")
-            await self._recorder.end(Work(delivery, message, known), SENDING, outcome, step, self._log)
+            work = Work(delivery, message, unrecorded(delivery))
+            await self._recorder.end(work, SENDING, outcome, step, self._log)
 
     async def publish_lost(self) -> None:
         """Where the store owes more than the partner's queue holds, everything owed is published again.
@@ -102,9 +96,8 @@ class Keeper:
         """
         if not self._bus.status.usable:
             return
-        blocked = (
-            await self._store.blocked()
-        )  # it is not their turn: they are not on the bus, and need not be
+        # It is not their turn: they are not on the bus, and need not be.
+        blocked = await self._store.blocked()
         pending = {
             partner: number - blocked.get(partner, 0)
             for (partner, state), number in (await self._store.counts()).items()

@@ -16,6 +16,7 @@ from gateway.contract import (
     Accepted,
     Clock,
     Log,
+    Operation,
     Prepared,
     Rejected,
     RetryLater,
@@ -25,7 +26,7 @@ from gateway.contract import (
 )
 from gateway.engine.accept import milliseconds
 from gateway.engine.journal import Journal
-from gateway.engine.lifecycle import ACCEPTED, FINAL, NotSent, Step
+from gateway.engine.lifecycle import ACCEPTED, FINAL, NotSent, Standing, Step
 from gateway.engine.observer import Observer
 from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox
@@ -52,6 +53,11 @@ class Work:
     prepared: Prepared
 
 
+def unrecorded(delivery: DeliveryRow) -> Prepared:
+    """Stands for an exchange of which no more than its reference is at hand."""
+    return Prepared(operation=delivery.operation, reference=delivery.reference or "", content=b"")
+
+
 class Recorder:
     """Writes the ends of attempts and resolutions."""
 
@@ -76,12 +82,28 @@ class Recorder:
         self.observer = observer
         self.clock = clock
         self.chance = random.random
-        self.hurry: Callable[[float], None] = lambda _: (
-            None
-        )  #: told when something falls due so many seconds on
+        #: Told when something falls due so many seconds on.
+        self.hurry: Callable[[float], None] = lambda _: None
         self._replies = replies
         self._ids = ids
         self._reactor = reactor
+
+    def expired(self, message: Message) -> bool:
+        """Whether somebody waited for the reply, and no longer does."""
+        return message.deadline is not None and self.clock.now() >= message.deadline
+
+    def standing(
+        self, operation: Operation, delivery: DeliveryRow, message: Message, resolutions: int = 0
+    ) -> Standing:
+        """What is known of a delivery now."""
+        return Standing(
+            operation=operation,
+            style=delivery.style,
+            attempts=delivery.attempts,
+            resolutions=resolutions,
+            expired=self.expired(message),
+            chance=self.chance(),
+        )
 
     def sleep(self, seconds: float) -> Deferred[None]:
         """Fires after `seconds`."""
@@ -110,8 +132,13 @@ class Recorder:
         delivery = work.delivery
         reply = self._reply(work, outcome, step)
         raw = getattr(outcome, "raw", b"")
-        evidence = self.vault.seal(raw, reply.id, "raw") if reply else self.vault.witness(raw, delivery.id)
-        sealed_reply = None if reply is None else self._row(reply, evidence)
+        evidence: Sealed | None = None
+        sealed_reply: MessageRow | None = None
+        if reply is not None:
+            evidence = self.vault.seal(raw, reply.id, "raw")
+            sealed_reply = self._row(reply, evidence)
+        elif raw:
+            evidence = self.vault.witness(raw, delivery.id)
         now = self.clock.now()
         at = milliseconds(now)
         unit = Advance(

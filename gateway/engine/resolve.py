@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.canonical import Message
 from gateway.contract import (
     Log,
     Operation,
     PartnerDown,
-    Prepared,
     QueryOutcome,
     Resolver,
     ReverseOutcome,
     Unknown,
 )
 from gateway.engine.accept import milliseconds
-from gateway.engine.lifecycle import IN_DOUBT, NotSent, Policy, Standing, Step, after_query, after_reverse
-from gateway.engine.recorder import AnyOutcome, Recorder, Work
+from gateway.engine.lifecycle import IN_DOUBT, NotSent, Policy, Step, after_query, after_reverse
+from gateway.engine.recorder import AnyOutcome, Recorder, Work, unrecorded
 from gateway.store.api import DeliveryRow
 
 
@@ -48,7 +46,7 @@ class Mediator:
             return
         message = self._recorder.vault.open_message(row.body, row.id)
         if not delivery.prepared:
-            await self._hand_over(Work(delivery, message, _nothing(delivery)))
+            await self._hand_over(Work(delivery, message, unrecorded(delivery)))
             return
         prepared = self._recorder.vault.open_prepared(delivery.prepared, delivery.id)
         tries = delivery.resolutions + 1
@@ -80,7 +78,8 @@ class Mediator:
         if self._with.resolver is None:
             nobody = "this adapter can neither query nor reverse: a person must decide"
             return Unknown(reason=nobody), Step(after=IN_DOUBT, reason=nobody)
-        standing = self._standing(work, tries)
+        operation = self._with.operations[work.delivery.operation]
+        standing = self._recorder.standing(operation, work.delivery, work.message, tries)
         found = await self._query(self._with.resolver, work)
         step = after_query(found, standing, self._with.policy)
         if step is not None:
@@ -105,20 +104,3 @@ class Mediator:
         except Exception as error:
             self._log.error("reverse.broken", delivery=work.delivery.id, error=type(error).__name__)
             return Unknown(reason=f"reversal failed: {type(error).__name__}")
-
-    def _standing(self, work: Work, tries: int) -> Standing:
-        return Standing(
-            operation=self._with.operations[work.delivery.operation],
-            style=work.delivery.style,
-            attempts=work.delivery.attempts,
-            resolutions=tries,
-            expired=self._expired(work.message),
-            chance=self._recorder.chance(),
-        )
-
-    def _expired(self, message: Message) -> bool:
-        return message.deadline is not None and self._recorder.clock.now() >= message.deadline
-
-
-def _nothing(delivery: DeliveryRow) -> Prepared:
-    return Prepared(operation=delivery.operation, reference=delivery.reference or "", content=b"")

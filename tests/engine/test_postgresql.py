@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,12 @@ from tests.servers.postgresql import Postgresql
 pytestmark = pytest.mark.postgresql
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgresql]:
-    server = Postgresql()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
 @pytest.fixture
-def database(server: Postgresql, request: pytest.FixtureRequest) -> dict[str, Any]:
+def database(postgresql_server: Postgresql, request: pytest.FixtureRequest) -> dict[str, Any]:
     schema = request.node.name
-    with psycopg.connect(server.url(), autocommit=True) as connection:
+    with psycopg.connect(postgresql_server.url(), autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}")
-    return {"url": server.url(schema)}
+    return {"url": postgresql_server.url(schema)}
 
 
 async def test_requests_repetitions_and_doubts(tmp_path: Path, database: dict[str, Any]) -> None:

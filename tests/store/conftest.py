@@ -18,23 +18,13 @@ BACK_ENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 _schemas = count(1)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Postgresql]:
-    server = Postgresql()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
 @pytest.fixture
-def postgresql_settings(server: Postgresql) -> StoreSettings:
+def postgresql_settings(postgresql_server: Postgresql) -> StoreSettings:
     """An empty schema of its own."""
     schema = f"store_{next(_schemas)}"
-    with psycopg.connect(server.url(), autocommit=True) as connection:
+    with psycopg.connect(postgresql_server.url(), autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}")
-    return StoreSettings.model_validate({"url": server.url(schema)})
+    return StoreSettings.model_validate({"url": postgresql_server.url(schema)})
 
 
 @pytest.fixture

@@ -32,27 +32,29 @@ def settings(postgresql_settings: StoreSettings) -> StoreSettings:
     return postgresql_settings.model_copy(update={"busy_timeout": 0.5})
 
 
-async def test_killed_and_restarted(store: SqlStore, server: Postgresql) -> None:
+async def test_killed_and_restarted(store: SqlStore, postgresql_server: Postgresql) -> None:
     before, during, after = accept(), accept(), accept()
     await store.commit(before)
-    await deferToThread(server.kill)
+    await deferToThread(postgresql_server.kill)
     with pytest.raises(Unavailable):
         await store.commit(during)
     with pytest.raises(Unavailable):
         await store.message(before.message.id)
-    await deferToThread(server.start)
+    await deferToThread(postgresql_server.start)
     assert await store.commit(after) is None
     assert await store.message(before.message.id) == before.message
     assert await store.message(during.message.id) is None
 
 
-async def test_a_restart_while_idle_is_not_even_noticed(store: SqlStore, server: Postgresql) -> None:
-    await deferToThread(server.restart)
+async def test_a_restart_while_idle_is_not_even_noticed(
+    store: SqlStore, postgresql_server: Postgresql
+) -> None:
+    await deferToThread(postgresql_server.restart)
     assert await store.commit(accept()) is None
 
 
-async def test_killed_under_load_what_is_told_is_true(store: SqlStore, server: Postgresql) -> None:
-    restarting = deferToThread(server.restart)
+async def test_killed_under_load_what_is_told_is_true(store: SqlStore, postgresql_server: Postgresql) -> None:
+    restarting = deferToThread(postgresql_server.restart)
     units = []
     results: list[Any] = []
     for _ in range(40):

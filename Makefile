@@ -3,9 +3,10 @@ VENV    ?= .venv
 BIN     := $(VENV)/bin
 ONCE    ?=
 BUS     ?= auto
+SECONDS ?= 300
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test test-long lint format bench adapter schemas broker postgresql clean
+.PHONY: help setup demo test test-long fuzz lint format bench adapter schemas broker postgresql clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,12 +28,16 @@ test: setup broker postgresql ## All tests, against a real RabbitMQ and PostgreS
 test-long: setup broker postgresql ## Long runs: 200 kills of the gateway under load, and what else takes minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
+fuzz: setup ## Hostile bytes for every shipped mapping: make fuzz [SECONDS=300]
+	@FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/fuzz -m "long or not long" -s $(ARGS)
+
 lint: setup ## ruff, mypy --strict, import directions, mappings and configuration
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/gateway check --config config
+	@$(BIN)/gateway check --config config/examples/partner-without-code
 
 format: setup ## Let ruff arrange the code
 	@$(BIN)/ruff check --fix-only .
@@ -40,6 +45,7 @@ format: setup ## Let ruff arrange the code
 
 bench: setup broker ## The reference job, with its floor measured in the same run
 	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench.mappings
 
 adapter: setup ## Scaffold a new adapter that passes its tests: make adapter NAME=weather
 	@$(BIN)/python scripts/new_adapter.py $(NAME)

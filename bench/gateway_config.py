@@ -23,10 +23,11 @@ title: 示例医院
 adapter: hospital
 region: "990101"
 settings:
-  listen: "127.0.0.1:{port}"
-  path: /soap
+  soap:
+    listen: "127.0.0.1:{port}"
+    path: /soap
+    authentication: {{kind: none}}
   institutions: [H99010100001]
-  authentication: {{kind: none}}
 """
 _PROVINCE = """\
 name: province

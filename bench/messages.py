@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import zlib
 
-from adapters.hospital import invented
+from adapters.hospital.simulator import invented
 
 _START = dt.datetime(2026, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 

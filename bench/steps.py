@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import msgspec
 from lxml import etree
 
-from adapters.hospital.codec import HospitalCodec
+from adapters.hospital.soap.documents import Documents, schema
 
 #: What a hospital's message must look like: the same schema for floor, peer and gateway.
-SCHEMA = etree.XMLSchema(HospitalCodec().schema)
+SCHEMA = etree.XMLSchema(schema(Documents().on(dt.date(2026, 1, 5)).values()))
 
 _encode = msgspec.json.encode
 

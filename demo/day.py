@@ -11,10 +11,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from adapters.hospital import invented
-from adapters.hospital.attacks import ATTACKS
-from adapters.hospital.simulator import Answer, HospitalSimulator
+from adapters.hospital.simulator import Answer, HospitalSimulator, invented
+from adapters.hospital.simulator.attacks import ATTACKS
 from demo.book import Book
+from demo.joined import Joined
+from demo.joining import joined_by_settings
 from demo.stage import COMMAND, HOSPITAL, PYTHON, Stage
 from gateway.audit import verify
 from gateway.store import open_reader
@@ -44,13 +45,14 @@ _OPEN = frozenset({"pending", "sending", "waiting", "in-doubt", "dead"})
 class Day:
     """Plays the day and checks what it promised."""
 
-    def __init__(self, stage: Stage, book: Book, reactor: Any) -> None:
+    def __init__(self, stage: Stage, book: Book, reactor: Any, agencies: Joined) -> None:
         self.stage = stage
+        self.agencies = agencies
         self.book = book
         self.reactor = reactor
         self.hospital = HospitalSimulator(
             stage.url,
-            paasid=stage.account(HOSPITAL, "authentication"),
+            paasid=stage.account(HOSPITAL, "soap", "authentication"),
             token=stage.secret(HOSPITAL),
             repeats=60,
             pause=0.25,
@@ -70,6 +72,7 @@ class Day:
         await self.never_arrived()
         await self.hospital_reverses()
         await self.bad_input()
+        await joined_by_settings(self)
         await self.province_down()
         await self.sudden_death()
         await self.proof()
@@ -127,7 +130,7 @@ class Day:
         message_id = answer.fields.get("message_id", "")
         self.accepted.append(message_id)
         self.book.say("已受理", "acknowledged after the commit", message_id=message_id)
-        arrived = await self._until(lambda: len(self._books(n)) == 1)
+        arrived = await self.until(lambda: len(self._books(n)) == 1)
         self.book.note("单向上传", "回执 receipt", "1 笔" if arrived else "无", message_id)
         self.book.check("受理即送达", "what is acknowledged arrives", arrived, answer)
 
@@ -245,7 +248,7 @@ class Day:
         self.book.say("5 份上传已受理，省平台无应答", "5 uploads acknowledged while nobody answers")
         await self._sleep(1.5)
         self.stage.platform.send_signal(18)
-        arrived = await self._until(lambda: all(len(self._books(n)) == 1 for n in numbers), 60)
+        arrived = await self.until(lambda: all(len(self._books(n)) == 1 for n in numbers), 60)
         self.book.note("中断期间 5 份上传", "回执 receipts", "各 1 笔" if arrived else "缺", "")
         self.book.check(
             "恢复后全部送达，各一笔", "all arrive, once each", arrived, self.stage.effects()["double_effects"]
@@ -256,7 +259,7 @@ class Day:
         self.book.scene("网关进程被 SIGKILL：重启后继续", "the gateway is killed in mid-work, and restarted")
         numbers = [self.hospital.number() for _ in range(_BURST)]
         work = [Deferred.fromCoroutine(self.hospital.upload(n)) for n in numbers]
-        await self._until(lambda: sum(one.called for one in work) >= _BURST // 4, pause=0.002)
+        await self.until(lambda: sum(one.called for one in work) >= _BURST // 4, pause=0.002)
         self.stage.kill_gateway()
         self.book.say(f"{_BURST} 份上传进行中，进程消失", "killed with work in flight")
         self.stage.start_gateway(wait=False)
@@ -267,7 +270,7 @@ class Day:
         self.book.say(
             f"全部得到回执，其中 {again} 份由医院以同一标识重发", f"{again} were repeated by the hospital"
         )
-        arrived = await self._until(lambda: all(len(self._books(n)) == 1 for n in numbers), 60)
+        arrived = await self.until(lambda: all(len(self._books(n)) == 1 for n in numbers), 60)
         double = self.stage.effects()["double_effects"]
         self.book.note(f"SIGKILL 中的 {_BURST} 份", "回执 receipts", f"各 1 笔，重复 {double}", "")
         kept = arrived and acknowledged == _BURST and double == 0
@@ -278,7 +281,7 @@ class Day:
         self.book.scene(
             "审计日志：任何外部人员只凭公钥即可核验", "the audit log, checked with the public key alone"
         )
-        settled = await self._until(self._nothing_open, 60)
+        settled = await self.until(self._nothing_open, 60)
         self.book.check("没有悬而未决的报文", "nothing is left open", settled)
         await self._sleep(2.5)
         folder = self.stage.folder / "audit"
@@ -333,7 +336,8 @@ class Day:
         self.reactor.callLater(seconds, done.callback, None)
         return done
 
-    async def _until(self, true: Any, seconds: float = 30.0, pause: float = 0.1) -> bool:
+    async def until(self, true: Any, seconds: float = 30.0, pause: float = 0.1) -> bool:
+        """Waits for something to become true; False where it does not in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if true():

@@ -20,6 +20,7 @@ def run(*, once: bool, bus: str) -> int:
 
     from demo.book import Book  # noqa: PLC0415
     from demo.day import Day  # noqa: PLC0415
+    from demo.joined import Joined  # noqa: PLC0415
     from demo.stage import Stage  # noqa: PLC0415
 
     book = Book()
@@ -30,9 +31,11 @@ def run(*, once: bool, bus: str) -> int:
     async def play() -> None:
         nonlocal code
         stage.prepare(usual_ports=True)
+        agencies = Joined(stage, reactor)
         stage.start_platform()
+        agencies.start()
         stage.start_gateway()
-        day = Day(stage, book, reactor)
+        day = Day(stage, book, reactor, agencies)
         await day.play()
         book.close()
         code = 0 if book.kept else 1

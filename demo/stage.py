@@ -53,6 +53,7 @@ class Stage:
         self.platform_options: tuple[str, ...] = ("--not-found", "success")
         self.gateway: subprocess.Popen[bytes] | None = None
         self.platform: subprocess.Popen[bytes] | None = None
+        self._agencies: list[subprocess.Popen[bytes]] = []
 
     # -- the configuration ---------------------------------------------------------------------------
 
@@ -84,11 +85,24 @@ class Stage:
         else:
             gateway["store"] = {"url": f"sqlite:///{self.folder}/gateway.db"}
         self._change("gateway", gateway)
-        self._change(f"partners/{HOSPITAL}", {"settings": {"listen": f"127.0.0.1:{self.ports['hospital']}"}})
+        self._change(f"partners/{HOSPITAL}", {"settings": {"soap": {"listen": f"127.0.0.1:{self.ports['hospital']}"}}})
         address = f"http://127.0.0.1:{self.ports['platform']}/fsi/api"
         self._change("partners/province", {"settings": {"base_url": address}})
         for stem, change in changes.items():
             self._change(stem if stem == "gateway" else f"partners/{stem}", change)
+
+    def join(self, example: Path, **changes: dict[str, Any]) -> None:
+        """Adds the partners of another example by copying their files, as an operator would.
+
+        Args:
+            changes: partner → keys to change in its file.
+        """
+        for part in ("partners", "mappings", "secrets"):
+            shutil.copytree(example / part, self.config / part, dirs_exist_ok=True)
+        with (self.config / "routes.yaml").open("a", encoding="utf-8") as routes:
+            routes.write("\n" + (example / "routes.yaml").read_text(encoding="utf-8"))
+        for partner, change in changes.items():
+            self._change(f"partners/{partner}", change)
 
     @property
     def settings(self) -> StoreSettings:
@@ -99,12 +113,15 @@ class Stage:
         """A partner's token in the example."""
         return (self.config / "secrets" / f"{partner}.token").read_text(encoding="utf-8").strip()
 
-    def account(self, partner: str, key: str) -> str:
+    def account(self, partner: str, *place: str) -> str:
         """The account that goes with it."""
         content = yaml.load(
             (self.config / "partners" / f"{partner}.yaml").read_text(encoding="utf-8"), yaml.BaseLoader
         )
-        return str(content["settings"][key]["paasid"])
+        block = content["settings"]
+        for key in place:
+            block = block[key]
+        return str(block["paasid"])
 
     def _change(self, stem: str, change: dict[str, Any]) -> None:
         file = self.config / f"{stem}.yaml"
@@ -131,6 +148,12 @@ class Stage:
         )
         self._until(lambda: self.effects() is not None, self.platform, "the platform")
 
+    def start_agency(self, url: str, *arguments: str) -> None:
+        """A further simulated partner, which answers at the URL once it is there."""
+        process = self._process(*arguments)
+        self._agencies.append(process)
+        self._until(lambda: get(url) is not None, process, "the agency")
+
     def start_gateway(self, *, wait: bool = True) -> None:
         """The gateway, ready to work."""
         self.gateway = self._process("-m", "gateway", "run", "--config", str(self.config))
@@ -152,6 +175,8 @@ class Stage:
         """Ends everything that still runs."""
         _end(self.gateway)
         _end(self.platform)
+        for agency in self._agencies:
+            _end(agency)
 
     def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
         log = (self.folder / "processes.log").open("ab")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
+import datetime as dt
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias
 
-from mappings.document import Node, Reader, Rows, Table, Text
+from mappings import sums
+from mappings.codecs import kinds
+from mappings.codecs.kinds import Kind, Options
+from mappings.document import Reader
+from mappings.keys import Keys
+from mappings.sums import Sum
 
-_T = TypeVar("_T")
 _NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
@@ -28,6 +32,10 @@ class FieldLine:
     personal: bool | None = None  #: None: as the canonical field's name suggests
     open: bool = False
     envelope: bool = False
+    also: tuple[str, ...] = ()  #: other spellings of `at` that are read too
+    truncate: bool = False  #: `overflow: truncate`
+    sum: Sum | None = None  #: what a control total adds up
+    extra: object = None  #: what only lines of this kind of codec say
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +46,24 @@ class GroupLine:
     to: str
     name: str
     line: int
-    fields: tuple[FieldLine | GroupLine, ...]
+    fields: tuple[Line, ...]
     limit: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class InsideLine:
+    """`{inside: message, codec: {kind: xml, root: R}, fields: [...]}`: the text there is a document."""
+
+    at: str
+    name: str
+    line: int
+    codec: Options
+    fields: tuple[Line, ...]
+    required: bool
+    extra: object = None
+
+
+Line: TypeAlias = FieldLine | GroupLine | InsideLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +72,7 @@ class Total:
 
     field: str
     equals: tuple[str, ...]
-    sum_of: str
+    sum: Sum | None
     when_present: bool
     line: int
 
@@ -75,14 +99,11 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class CodecLine:
-    kind: str
-    line: int
-    root: str = ""
-    namespace: str = ""
-    namespaces: tuple[tuple[str, str], ...] = ()
-    numbers: str = "string"  #: how JSON numbers are written; both spellings are read
-    max_bytes: int = 4 << 20
+class Effective:
+    """`effective: {from: 2026-01-01, until: 2026-12-31}`: days in China, both included; None is open."""
+
+    begins: dt.date | None = None
+    ends: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,118 +115,24 @@ class Definition:
     title_en: str
     canonical: str
     direction: str
-    codec: CodecLine
+    codec: Options
     empty: str
     unknown: str  #: `reject`, `ignore`, or `keep(<canonical field>)`
     elsewhere: tuple[str, ...]
-    fields: tuple[FieldLine | GroupLine, ...]
+    fields: tuple[Line, ...]
     totals: tuple[Total, ...]
     assumed: tuple[Assumed, ...]
     lossy: tuple[Loss, ...]
     lines: dict[str, int]  #: of the top-level keys
+    effective: Effective
 
     def at(self, key: str) -> int:
         """The line of a top-level key; the first where it is not there."""
         return self.lines.get(key, 1)
 
 
-class Keys:
-    """The keys of one table, taken one by one; what nobody took is unknown and reported."""
-
-    def __init__(self, reader: Reader, table: Table, path: str) -> None:
-        self.reader = reader
-        self.table = table
-        self.path = path
-        self.taken: list[str] = []
-
-    def node(self, key: str) -> Node | None:
-        self.taken.append(key)
-        return self.table.entries.get(key)
-
-    def bad(self, key: str, zh: str, en: str, suggestion: str = "") -> None:
-        line = self.table.lines.get(key, self.table.line)
-        self.reader.problem(line, f"{self.path}.{key}".lstrip("."), zh, en, suggestion)
-
-    def text(self, key: str, default: str | None = None) -> str:
-        node = self.node(key)
-        if isinstance(node, Text) and (node.value or default is not None):
-            return node.value
-        if node is not None or default is None:
-            self.bad(key, "缺少文本值", "a text is needed here")
-        return default or ""
-
-    def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str:
-        value = self.text(key, default)
-        if value and value not in choices:
-            self.bad(
-                key,
-                f"只能是 {'、'.join(choices)}",
-                f"must be one of {', '.join(choices)}",
-                nearest(value, choices),
-            )
-        return value
-
-    def flag(self, key: str) -> bool | None:
-        value = self.choice(key, ("true", "false", ""), "")
-        return {"true": True, "false": False}.get(value)
-
-    def number(self, key: str, default: int | None = None) -> int:
-        value = self.text(key, "" if default is None else str(default))
-        if value.isascii() and value.isdigit() and 0 < int(value) < 1 << 31:
-            return int(value)
-        self.bad(key, "应为正整数", "must be a positive whole number")
-        return default or 1
-
-    def table_of(self, key: str) -> Keys:
-        node = self.node(key)
-        if not isinstance(node, Table):
-            self.bad(key, "应为键值表", "must be a table of keys")
-            node = Table({}, self.table.lines.get(key, self.table.line))
-        return Keys(self.reader, node, f"{self.path}.{key}".lstrip("."))
-
-    def rows(self, key: str, make: Callable[[Keys], _T]) -> tuple[_T, ...]:
-        node = self.node(key)
-        if node is None:
-            return ()
-        if not isinstance(node, Rows):
-            self.bad(key, "应为列表", "must be a list")
-            return ()
-        return tuple(make(k) for k in self._tables(key, node))
-
-    def _tables(self, key: str, rows: Rows) -> Iterator[Keys]:
-        for i, item in enumerate(rows.items, 1):
-            path = f"{self.path}.{key}[{i}]".lstrip(".")
-            if isinstance(item, Table):
-                yield Keys(self.reader, item, path)
-            else:
-                self.reader.problem(item.line, path, "应为键值表", "must be a table of keys")
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        node = self.node(key)
-        if node is None:
-            return ()
-        if isinstance(node, Rows) and all(isinstance(i, Text) and i.value for i in node.items):
-            return tuple(i.value for i in node.items if isinstance(i, Text))
-        self.bad(key, "应为文本列表", "must be a list of texts")
-        return ()
-
-    def done(self) -> None:
-        for key in self.table.entries:
-            if key not in self.taken:
-                hint = nearest(key, tuple(self.taken))
-                if self.table.entries[key] == Text("", self.table.lines[key]):
-                    hint = "{…} 内含逗号的值要加引号 / inside {…} a value with a comma needs quotes"
-                self.bad(key, f"不认识的键“{key}”", f"unknown key {key!r}", hint)
-
-
-def nearest(word: str, words: tuple[str, ...]) -> str:
-    """A suggestion for a misspelt word; empty where nothing is near."""
-    match = difflib.get_close_matches(word, [w for w in words if w], 1, 0.6)
-    return f"是否为 / did you mean: {match[0]}" if match else ""
-
-
 def read(reader: Reader) -> Definition | None:
-    """The definition in the reader's file; None where not even the top level is a table."""
+    """The definition in the reader's file; None where the top level is no table, or nobody knows the format."""
     table = reader.load()
     if table is None:
         return None
@@ -216,6 +143,9 @@ def read(reader: Reader) -> Definition | None:
             "mapping", "名称只能用小写字母、数字和 . _ -", "names are lower case letters, digits and . _ -"
         )
     title = keys.table_of("title")
+    codec = _codec(keys.table_of("codec"))
+    if codec is None:
+        return None
     definition = Definition(
         file=reader.file,
         name=name,
@@ -224,48 +154,44 @@ def read(reader: Reader) -> Definition | None:
         title_en=title.text("en"),
         canonical=keys.text("canonical"),
         direction=keys.choice("direction", ("both", "decode", "encode"), "both"),
-        codec=_codec(keys.table_of("codec")),
+        codec=codec,
         empty=keys.choice("empty", ("absent", "blank", "null"), "absent"),
         unknown=keys.text("unknown", "reject"),
         elsewhere=keys.texts("elsewhere"),
-        fields=keys.rows("fields", _line),
+        fields=keys.rows("fields", partial(_line, kinds.find(codec.kind), codec)),
         totals=keys.rows("totals", _total),
         assumed=keys.rows("assumed", _assumed),
         lossy=keys.rows("lossy", _loss),
         lines=table.lines,
+        effective=_effective(keys),
     )
     title.done()
     keys.done()
     return definition
 
 
-def _codec(keys: Keys) -> CodecLine:
-    prefixes = keys.table_of("namespaces") if "namespaces" in keys.table.entries else None
-    codec = CodecLine(
-        kind=keys.choice("kind", ("xml", "json")),
-        line=keys.table.line,
-        root=keys.text("root", ""),
-        namespace=keys.text("namespace", ""),
-        namespaces=tuple((p, prefixes.text(p)) for p in prefixes.table.entries) if prefixes else (),
-        numbers=keys.choice("numbers", ("string", "number"), "string"),
-        max_bytes=keys.number("max_bytes", 4 << 20),
-    )
-    keys.taken.append("namespaces")
+def _codec(keys: Keys) -> Options | None:
+    name = keys.choice("kind", kinds.NAMES)
+    if name not in kinds.NAMES:
+        return None
+    options = kinds.find(name).options(keys, name)
     keys.done()
-    return codec
+    return options
 
 
-def _line(keys: Keys) -> FieldLine | GroupLine:
-    line: FieldLine | GroupLine
+def _line(kind: Kind, codec: Options, keys: Keys) -> Line:
+    line: Line
     if "each" in keys.table.entries:
         line = GroupLine(
             each=keys.text("each"),
             to=keys.text("to"),
             name=keys.text("name", ""),
             line=keys.table.line,
-            fields=keys.rows("fields", _line),
+            fields=keys.rows("fields", partial(_line, kind, codec)),
             limit=keys.number("max", 10_000),
         )
+    elif "inside" in keys.table.entries:
+        line = _inside(kind, codec, keys)
     else:
         line = FieldLine(
             at=keys.text("at"),
@@ -277,16 +203,46 @@ def _line(keys: Keys) -> FieldLine | GroupLine:
             personal=keys.flag("personal"),
             open=bool(keys.flag("open")),
             envelope=bool(keys.flag("envelope")),
+            also=keys.texts("also"),
+            truncate=keys.choice("overflow", ("refuse", "truncate"), "refuse") == "truncate",
+            sum=sums.read(keys),
+            extra=kind.line(keys, codec),
         )
     keys.done()
     return line
+
+
+def _inside(kind: Kind, codec: Options, keys: Keys) -> InsideLine:
+    inner = _codec(keys.table_of("codec"))
+    known = inner or codec  # an unknown kind is a problem already
+    return InsideLine(
+        at=keys.text("inside"),
+        name=keys.text("name", ""),
+        line=keys.table.line,
+        codec=known,
+        fields=keys.rows("fields", partial(_line, kinds.find(known.kind), known)),
+        required=keys.flag("required") is not False,
+        extra=kind.line(keys, codec),
+    )
+
+
+def _effective(keys: Keys) -> Effective:
+    if "effective" not in keys.table.entries:
+        keys.taken.append("effective")
+        return Effective()
+    days = keys.table_of("effective")
+    effective = Effective(days.day("from"), days.day("until"))
+    if effective.begins and effective.ends and effective.ends < effective.begins:
+        days.bad("until", "早于 from", "is before `from`")
+    days.done()
+    return effective
 
 
 def _total(keys: Keys) -> Total:
     total = Total(
         field=keys.text("field"),
         equals=keys.texts("equals"),
-        sum_of=keys.text("sum_of", ""),
+        sum=sums.read(keys),
         when_present=bool(keys.flag("when_present")),
         line=keys.table.line,
     )

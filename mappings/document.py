@@ -44,8 +44,9 @@ Node: TypeAlias = Text | Rows | Table
 class Reader:
     """Collects problems while nodes become typed parts, so that one run of lint shows all of them."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, tables: tuple[Path, ...]) -> None:
         self.file = file
+        self.tables = tables  #: the folders of code tables
         self.problems: list[Problem] = []
 
     def problem(

@@ -25,6 +25,9 @@ class Fault:
     rule: str  #: stable word for programs: `missing`, `length`, `code`, `total` ...
     zh: str
     en: str
+    line: int = 0  #: of the partner's bytes, counted from 1; 0 where the format has no lines
+    column: int = 0  #: counted from 1: the number of a column, or its first byte in the line
+    offset: int = 0  #: in bytes from the beginning, counted from 0
 
 
 class MappingError(ValueError):

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from mappings.charset import CHARSETS, Charset
 from mappings.codes import CodeTable
 from mappings.converters import Converter
 from mappings.errors import Refused
@@ -19,12 +20,15 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\ud
 
 @dataclass(frozen=True)
 class TextLens(Lens):
-    """`text(30)`: any text of at most so many characters."""
+    """`text(30)`: any text of at most so many characters; `text(60 bytes gbk)`: of so many bytes."""
 
     kinds: ClassVar = frozenset({"text"})
     safe: ClassVar = False
     limit: int
     target: Field | None = None
+    size: int = 0  #: bytes in the charset; 0 where characters count
+    charset: Charset = CHARSETS["utf-8"]
+    truncate: bool = False  #: what is too long is cut when it is written
     #: The limits of both sides, worked out once: this runs for every field of every message.
     cap: int = field(init=False)
     strict: bool = field(init=False)
@@ -41,6 +45,9 @@ class TextLens(Lens):
             raise Refused("length", f"长度不得超过 {self.cap} 个字符", f"at most {self.cap} characters")
         if not text.isprintable() and _FORBIDDEN.search(text):
             raise Refused("control", "含有控制字符", "contains control characters")
+        if self.size and len(self.charset.encode(text)) > self.size:
+            zh = f"长度不得超过 {self.size} 字节({self.charset.name})"
+            raise Refused("length", zh, f"at most {self.size} bytes of {self.charset.name}")
         if self.strict and self.target is not None:
             self.target.check_text(text)
         return text
@@ -50,7 +57,14 @@ class TextLens(Lens):
             raise Refused("type", "应为文本", "must be text")
         if not value:
             raise Refused("empty", "空文本与缺失无法区分", "empty text cannot be told from absence")
-        return self.read(value)
+        return self.read(self._cut(value) if self.truncate else value)
+
+    def _cut(self, text: str) -> str:
+        short = text[: self.cap]
+        if self.size:
+            short = self.charset.cut(short, self.size)
+        # A blank before the cut would be taken for padding.
+        return text if short == text else short.rstrip(" ")
 
     def facets(self) -> tuple[str, int | None]:
         pattern = self.target.bare_pattern if self.target is not None else ""
@@ -136,6 +150,16 @@ class ConstLens(Lens):
 
     def facets(self) -> tuple[str, int | None]:
         return re.escape(self.text), None
+
+
+@dataclass(frozen=True)
+class BlankLens(ConstLens):
+    """`blank`: nothing stands here, and nothing may."""
+
+    text: str = ""
+
+    def read(self, text: str) -> None:
+        raise Refused("blank", "此处应为空", "must be empty")
 
 
 @dataclass(frozen=True)

@@ -123,3 +123,39 @@ class IntLens(Lens):
 
     def facets(self) -> tuple[str, int | None]:
         return r"0|-?[1-9][0-9]{0,17}", None
+
+
+@dataclass(frozen=True)
+class SequenceLens(Lens):
+    """`sequence(8)`: the number of a row, counted from 1, of eight digits; `sequence`: without leading zeros."""
+
+    kinds: ClassVar = frozenset({"int", "text"})
+    numeric: ClassVar = True
+    digits: int  #: 0 for as many as it takes
+    as_text: bool = False  #: the canonical field is text
+
+    def read(self, text: str) -> Any:
+        if not text.isdecimal() or not text.isascii() or self.text(int(text[:18])) != text:
+            raise self._refused()
+        return text if self.as_text else int(text)
+
+    def write(self, value: Any) -> str:
+        if self.as_text:
+            return str(self.read(value)) if isinstance(value, str) else self.text(-1)
+        if type(value) is not int:
+            raise self._refused()
+        return self.text(value)
+
+    def text(self, number: int) -> str:
+        text = f"{number:0{self.digits}d}"
+        if not 0 < number < 10**18 or (self.digits and len(text) > self.digits):
+            raise self._refused()
+        return text
+
+    def _refused(self) -> Refused:
+        of = f" {self.digits} 位" if self.digits else ""
+        wide = f" of {self.digits} digits" if self.digits else ""
+        return Refused("sequence", f"应为{of}序号", f"must be a row number{wide}")
+
+    def facets(self) -> tuple[str, int | None]:
+        return (f"[0-9]{{{self.digits}}}" if self.digits else "[1-9][0-9]{0,17}"), None

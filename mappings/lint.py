@@ -6,27 +6,33 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from mappings import codes
+from mappings.codecs import kinds
 from mappings.definition import Definition, read
 from mappings.document import Reader
 from mappings.errors import Problem
-from mappings.lenses import CodeLens
+from mappings.lenses import CodeLens, TextLens
 from mappings.lenses_numbers import DecimalLens
 from mappings.lenses_times import TimeLens
-from mappings.plan import Item, Leaf, Plan, Repeat
+from mappings.plan import Item, Leaf, Plan, Repeat, documents, leaves
 from mappings.resolve import resolve
-from mappings.shape import Field, fields_of
+from mappings.shape import KIND_ZH, Field, fields_of
 
 Fields: TypeAlias = Mapping[str, Field]
 
 
-def lint(path: Path | str) -> list[Problem]:
-    """The problems of one mapping file, by line. Empty: it will load (notes do not keep it from loading)."""
-    return examine(Path(path))[1]
+def lint(path: Path | str, tables: tuple[Path, ...] | None = None) -> list[Problem]:
+    """The problems of one mapping file, by line. Empty: it will load (notes do not keep it from loading).
+
+    Args:
+        tables: the folders of code tables; else `codes` beside the file, and the shipped ones.
+    """
+    return examine(Path(path), tables)[1]
 
 
-def examine(path: Path) -> tuple[Plan | None, list[Problem]]:
+def examine(path: Path, tables: tuple[Path, ...] | None = None) -> tuple[Plan | None, list[Problem]]:
     """The plan of a file as far as there is one, and all its problems."""
-    reader = Reader(path)
+    reader = Reader(path, tables or (path.parent / "codes", codes.FOLDER))
     definition = read(reader)
     plan = resolve(reader, definition) if definition is not None else None
     if definition is not None and plan is not None:
@@ -39,18 +45,11 @@ def _check(reader: Reader, definition: Definition, plan: Plan) -> None:
     for leaf in leaves(plan.items):
         _leaf(reader, plan, leaf)
     _totals(reader, plan)
+    for document in documents(plan.document):
+        kinds.find(document.options.kind).lint(reader, document)
     if definition.unknown == "ignore" and plan.decodes and not any(n.at == "*" for n in definition.lossy):
         zh, en = "忽略未知字段会丢失内容,须声明", "ignoring unknown fields loses them: declare it"
         reader.problem(definition.at("unknown"), "unknown", zh, en, 'lossy: [{at: "*", why: …}]')
-
-
-def leaves(items: list[Item]) -> Iterator[Leaf]:
-    """All leaves under the items, those within rows included."""
-    for item in items:
-        if isinstance(item, Leaf):
-            yield item
-        else:
-            yield from leaves(item.items)
 
 
 # Is every canonical field spoken for, and only once?
@@ -64,11 +63,10 @@ def _targets(reader: Reader, definition: Definition, plan: Plan) -> None:
             reader.problem(line, name, zh, f"canonical field {name} is taken by line {seen[name]} already")
         seen.setdefault(name, line)
     _missing(reader, plan, fields_of(plan.struct), "", seen)
-    for repeat in _repeats(plan.items):
-        _missing(reader, plan, fields_of(repeat.struct), f"{repeat.attr}.", seen)
-    known = set(fields_of(plan.struct)) | {
-        f"{r.attr}.{f}" for r in _repeats(plan.items) for f in fields_of(r.struct)
-    }
+    rows = dict(_rows(plan.items, ""))
+    for path, repeat in rows.items():
+        _missing(reader, plan, fields_of(repeat.struct), f"{path}.", seen)
+    known = {*fields_of(plan.struct), *(f"{p}.{f}" for p, r in rows.items() for f in fields_of(r.struct))}
     for loss in definition.lossy:
         if loss.to and loss.to not in known:
             reader.problem(
@@ -80,22 +78,26 @@ def _claims(definition: Definition, plan: Plan) -> Iterator[tuple[str, int]]:
     for leaf in leaves(plan.items):
         if leaf.role == "field":
             yield leaf.canonical, leaf.line
-    for repeat in _repeats(plan.items):
-        yield repeat.attr, repeat.line
+    for path, repeat in _rows(plan.items, ""):
+        yield path, repeat.line
     for name in plan.elsewhere:
         yield name, definition.at("elsewhere")
     if plan.keep:
         yield plan.keep, definition.at("unknown")
     yield from ((part.to, part.line) for part in definition.assumed)
-    yield from ((part.to, part.line) for part in definition.lossy if part.to)
+    # What is only truncated has its line as well.
+    cut = {x.canonical for x in leaves(plan.items) if isinstance(x.lens, TextLens) and x.lens.truncate}
+    yield from ((part.to, part.line) for part in definition.lossy if part.to and part.to not in cut)
 
 
-def _repeats(items: list[Item]) -> Iterator[Repeat]:
+def _rows(items: list[Item], base: str) -> Iterator[tuple[str, Repeat]]:
+    """All rows, those within rows included, with their path in the canonical body."""
     for item in items:
         if isinstance(item, Repeat):
-            yield item
-        if not isinstance(item, Leaf):
-            yield from _repeats(item.items)
+            yield base + item.attr, item
+            yield from _rows(item.items, f"{base}{item.attr}.")
+        elif not isinstance(item, Leaf):
+            yield from _rows(item.items, base)
 
 
 def _missing(reader: Reader, plan: Plan, fields: Fields, base: str, seen: dict[str, int]) -> None:
@@ -117,6 +119,9 @@ def _leaf(reader: Reader, plan: Plan, leaf: Leaf) -> None:
     if leaf.role == "parent" and plan.decodes:
         zh, en = "parent 只能用于 direction: encode", "`parent` is for direction: encode"
         reader.problem(leaf.line, leaf.path, zh, en)
+    if isinstance(leaf.lens, TextLens) and leaf.lens.truncate and leaf.canonical not in plan.lost:
+        zh, en = "截断会丢失内容,须声明", "truncation loses text: declare it"
+        reader.problem(leaf.line, leaf.path, zh, en, f"lossy: [{{to: {leaf.canonical}, why: …}}]")
     if isinstance(leaf.lens, CodeLens):
         _codes(reader, plan, leaf, leaf.lens)
     elif isinstance(leaf.lens, DecimalLens):
@@ -144,25 +149,19 @@ def _decimals(reader: Reader, plan: Plan, leaf: Leaf, lens: DecimalLens, target:
         zh = f"丢失小数:{leaf.canonical} 有 {needed} 位小数,此处只有 {lens.decimals} 位"
         en = f"decimals are lost: {leaf.canonical} has {needed}, here are only {lens.decimals}"
         reader.problem(leaf.line, leaf.path, zh, en, f"decimal({lens.digits}.{needed})")
-    if plan.definition.codec.numbers == "number" and lens.decimals > 6:
-        zh, en = "JSON 数值最多写 6 位小数", "a JSON number is written with at most 6 decimals"
-        reader.problem(leaf.line, leaf.path, zh, en, "numbers: string")
 
 
 def _totals(reader: Reader, plan: Plan) -> None:
     fields = fields_of(plan.struct)
     for total in plan.totals:
-        rows, _, column = total.sum_of.partition(".")
+        wanted = "int" if total.sum is not None and not total.sum.column else "money"
         for name in (total.field, *total.equals):
-            if name not in fields or fields[name].kind != "money":
-                zh, en = f"“{name}”不是标准金额字段", f"{name!r} is no canonical amount"
+            if name not in fields or fields[name].kind != wanted:
+                zh, en = f"“{name}”不是标准{KIND_ZH[wanted]}字段", f"{name!r} is no canonical {'count' if wanted == 'int' else 'amount'}"
                 reader.problem(total.line, "totals", zh, en)
-        struct = fields[rows].struct if rows in fields else None
-        column_ok = struct is not None and column in fields_of(struct)
-        if total.sum_of and not column_ok:
-            zh, en = f"“{total.sum_of}”不是明细金额", f"{total.sum_of!r} is no amount of rows"
+        if bool(total.equals) == (total.sum is not None):
+            zh, en = "应写明 equals、sum_of 或 count_of 之一", "give one of equals, sum_of and count_of"
             reader.problem(total.line, "totals", zh, en)
-        if bool(total.equals) == bool(total.sum_of):
-            reader.problem(
-                total.line, "totals", "应写明 equals 或 sum_of 之一", "give either equals or sum_of"
-            )
+        if total.sum is not None and not total.sum.fits(fields):
+            zh, en = f"“{total.sum}”不是明细的金额或笔数", f"{str(total.sum)!r} is no {total.sum.en}"
+            reader.problem(total.line, "totals", zh, en)

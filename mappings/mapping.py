@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from msgspec import Struct
 
-from gateway.canonical.money import fen_to_yuan
 from gateway.canonical.registry import Body
-from mappings import quick_json, quick_xml
-from mappings.codec import Codec, Encode
-from mappings.codec_json import JsonCodec, kept_text
-from mappings.codec_xml import XmlCodec
+from mappings.checks import Checks
+from mappings.codecs.codec import Codec, Write, made
+from mappings.codecs.kept import kept_text, kept_tree
 from mappings.decoder import Decode, compile_decode
-from mappings.definition import Total
 from mappings.errors import DefinitionError, Fault, MappingError, Refused
-from mappings.lint import examine, leaves
-from mappings.plan import Plan
+from mappings.lint import examine
+from mappings.plan import Inside, Plan
 from mappings.report import Full, Report
+from mappings.stream import RefusedRow, Rows
 
 
 class Mapping:
@@ -38,21 +37,26 @@ class Mapping:
         self.canonical_type = definition.canonical
         self.direction = definition.direction
         self.elsewhere = tuple(plan.elsewhere)
-        self.envelope = tuple(leaf.step for leaf in plan.envelope)
+        self.envelope = tuple(leaf.short for _, leaf in plan.envelope)
         self.file = definition.file
-        self.codec: Codec = (
-            XmlCodec(definition.codec) if definition.codec.kind == "xml" else JsonCodec(definition.codec)
-        )
+        self.codec = made(plan.document)
         self._decode: Decode | None = compile_decode(plan, self.codec, kept_text) if plan.decodes else None
-        self._encode: Encode | None = self.codec.compile_encode(plan) if plan.encodes else None
-        self._quick_read = _quick_reader(plan, self.codec)
-        self._quick_write = quick_json.compile_write(plan) if plan.encodes and self.codec.typed else None
-        self._labels = {x.attr: x for x in leaves(plan.items) if x.canonical == x.attr}
-        #: Fields the format has not: a body with any other value in them cannot be written.
-        self._assumed = tuple((name, value) for name, value in plan.assumed.items() if name not in plan.lost)
+        self._write: Write | None = self.codec.writer(plan.document, self.name) if plan.encodes else None
+        self._quick_read = self.codec.quick_read(plan) if plan.decodes else None
+        self._quick_write = self.codec.quick_write(plan) if plan.encodes else None
+        self._inside: dict[int, Codec] = {
+            id(inside): made(inside.document) for around, _ in plan.envelope for inside in around
+        }
+        self._checks = Checks(plan)
+        self._streams = self.codec.streams(plan)
 
     def __repr__(self) -> str:
         return f"<Mapping {self.name}@{self.version}>"
+
+    @property
+    def streams(self) -> bool:
+        """A format of rows: `read` and `write` take files of any size."""
+        return self._streams is not None
 
     # In
 
@@ -102,29 +106,40 @@ class Mapping:
         report = Report(self.name)
         body: Any = None
         try:
-            self._supplied(elsewhere, report)
+            self._checks.supplied(elsewhere, report)
             self.codec.check(tree, report)
             body = self._decode(tree, report, elsewhere)
-            if body is not None and self.plan.totals:
-                self._totals(body, report)
+            if not report.faults:
+                self._checks.body(body, self._checks.tally(body), report)
+                self._checks.rows(body, report)
         except Full:
             pass
         if report.faults:
             raise report.error()
         return cast(Body, body)
 
-    def _supplied(self, elsewhere: dict[str, Any], report: Report) -> None:
-        fields = self.plan.elsewhere
-        for name, target in fields.items():
-            if name in elsewhere:
-                try:
-                    target.check(elsewhere[name])
-                except Refused as no:
-                    report.body(name, no.rule, no.zh, no.en)
-            elif target.required:
-                raise TypeError(f"{self.name} needs {name} from elsewhere")
-        if not elsewhere.keys() <= fields.keys():
-            raise TypeError(f"{self.name} takes from elsewhere only {', '.join(fields)}")
+    def read(
+        self,
+        stream: IO[bytes],
+        refused: Callable[[RefusedRow], None] | None = None,
+        *,
+        block: int = 1 << 18,
+        **elsewhere: Any,
+    ) -> Rows:
+        """The rows of a file, one by one, in constant memory. What concerns a row alone never ends the reading.
+
+        Args:
+            stream: binary, read from where it stands.
+            refused: is told of every row that is left out.
+            block: bytes to read at once.
+
+        Raises:
+            MappingError: what stands before the rows is refused; while iterating, what concerns the whole file.
+            TypeError: not a format of rows, or the caller's error as with `decode`.
+        """
+        if self._streams is None or self._decode is None:
+            raise TypeError(f"{self.name} cannot be read as a stream")
+        return self._streams.read(stream, refused, elsewhere, block)
 
     def read_envelope(self, tree: Any) -> dict[str, str]:
         """The texts of the envelope places that are there.
@@ -134,23 +149,32 @@ class Mapping:
         """
         report: Report | None = None
         values: dict[str, str] = {}
-        for leaf in self.plan.envelope:
-            text = self.codec.pick(tree, leaf.path)
-            if text is None or text == "":
-                if leaf.required:
+        for around, leaf in self.plan.envelope:
+            text = None
+            try:
+                codec, inner = self._document(tree, around)
+                text = codec.pick(inner, leaf.steps) if inner is not None else None
+                if text is not None and text != "":
+                    read = text if isinstance(text, str) else codec.text(text, False)
+                    values[leaf.short] = leaf.lens.read(read)
+                elif leaf.required:
                     report = report or Report(self.name)
                     report.missing(leaf, None)
-                continue
-            try:
-                values[leaf.step] = leaf.lens.read(
-                    text if isinstance(text, str) else self.codec.text(text, False)
-                )
             except Refused as no:
                 report = report or Report(self.name)
                 report.refused(leaf, None, no, text)
         if report is not None:
             raise report.error()
         return values
+
+    def _document(self, tree: Any, around: tuple[Inside, ...]) -> tuple[Codec, Any]:
+        """The codec and the tree of a document inside this one. Raises `Refused` where it is none."""
+        codec = self.codec
+        for inside in around:
+            text = codec.pick(tree, inside.steps) if tree is not None else None
+            codec = self._inside[id(inside)]
+            tree = None if text is None or text == "" else codec.parse_any(text)
+        return codec, tree
 
     # Out
 
@@ -161,30 +185,50 @@ class Mapping:
             MappingError: the body holds something this format cannot say.
             TypeError: not the body of `canonical_type`; the caller's error.
         """
-        return self.codec.serialise(self.encode_tree(body, envelope))
+        try:
+            return self.codec.serialise(self.encode_tree(body, envelope))
+        except Refused as no:
+            raise MappingError(self.name, (Fault("", "", "", no.rule, no.zh, no.en),)) from None
 
     def encode_tree(self, body: Struct, envelope: dict[str, str] | None = None) -> Any:
         """Canonical body → what goes into the partner's message: bytes of an XML element, or objects."""
-        if self._encode is None:
+        if self._write is None:
             raise TypeError(f"{self.name} only decodes")
         if type(body) is not self.plan.struct:
             raise TypeError(f"{self.name} encodes {self.plan.struct.__name__}, not {type(body).__name__}")
         report = Report(self.name)
         tree: Any = None
         try:
-            for name, value in self._assumed:
-                if getattr(body, name) != value:
-                    report.body(
-                        name, "assumed", "此格式不能表示该字段的值", "the format cannot say this value"
-                    )
-            if self.plan.totals:
-                self._totals(body, report)
-            tree = self._encode(body, report, envelope or {})
+            self._checks.assumed(body, report)
+            tally = self._checks.tally(body)
+            self._checks.body(body, tally, report)
+            self._checks.rows(body, report)
+            tree = self._write(body, None, report, None, envelope or {})
+            if self.plan.keep and not report.faults:
+                tree = self._restored(tree, body, report)
         except Full:
             pass
         if report.faults:
             raise report.error()
         return tree
+
+    def write(
+        self, stream: IO[bytes], body: Struct, rows: Iterable[Any], envelope: dict[str, str] | None = None
+    ) -> None:
+        """A file of rows, in constant memory. Where lines stand before the rows, rows wait in a temporary file.
+
+        Args:
+            body: without rows.
+
+        Raises:
+            MappingError: something cannot be said; what was written by then is no whole file.
+            TypeError: not a format of rows, or not the body of `canonical_type`.
+        """
+        if self._streams is None or self._write is None:
+            raise TypeError(f"{self.name} cannot be written as a stream")
+        if type(body) is not self.plan.struct:
+            raise TypeError(f"{self.name} encodes {self.plan.struct.__name__}, not {type(body).__name__}")
+        self._streams.write(stream, body, rows, envelope or {})
 
     def encode_raw(self, body: Struct, envelope: dict[str, str] | None = None) -> dict[str, Any]:
         """JSON only: `encode_tree`, with `msgspec.Raw` for what is written already.
@@ -202,47 +246,25 @@ class Mapping:
                 pass
         return cast(dict[str, Any], self.encode_tree(body, envelope))
 
-    def _totals(self, body: Any, report: Report) -> None:
-        for total in self.plan.totals:
-            expected = _expected(total, body)
-            found = getattr(body, total.field)
-            if expected is not None and found != expected:
-                leaf = self._labels.get(total.field)
-                parts = " + ".join(total.equals) or f"Σ {total.sum_of}"
-                yuan, sums = fen_to_yuan(found), fen_to_yuan(expected)
-                zh = f"合计不符:{yuan} 元,应等于 {parts} = {sums} 元"
-                en = f"total {yuan} differs from {parts} = {sums}"
-                report.body(
-                    total.field, "total", zh, en, leaf.path if leaf else "", leaf.name if leaf else ""
-                )
+    def _restored(self, tree: Any, body: Struct, report: Report) -> Any:
+        """With what the mapping does not know put back where it stood."""
+        text = getattr(body, self.plan.keep)
+        try:
+            return tree if text is None else self.codec.restore(tree, kept_tree(text))
+        except Refused as no:
+            report.body(self.plan.keep, no.rule, no.zh, no.en)
 
 
-def _quick_reader(plan: Plan, codec: Codec) -> quick_xml.Read | None:
-    if not plan.decodes:
-        return None
-    return (
-        quick_json.compile_read(plan, codec, kept_text)
-        if codec.typed
-        else quick_xml.compile_read(plan, codec)
-    )
-
-
-def _expected(total: Total, body: Any) -> int | None:
-    """What the total should be; None where there is nothing to add up and that is allowed."""
-    if total.equals:
-        return sum([getattr(body, name) or 0 for name in total.equals])
-    rows, _, column = total.sum_of.partition(".")
-    lines = getattr(body, rows)
-    return None if total.when_present and not lines else sum([getattr(r, column) or 0 for r in lines])
-
-
-def load(path: Path | str) -> Mapping:
+def load(path: Path | str, tables: tuple[Path, ...] | None = None) -> Mapping:
     """The mapping in a file.
+
+    Args:
+        tables: the folders of code tables; else `codes` beside the file, and the shipped ones.
 
     Raises:
         DefinitionError: the file has errors; all of them, with their lines.
     """
-    plan, problems = examine(Path(path))
+    plan, problems = examine(Path(path), tables)
     errors = tuple(p for p in problems if p.level == "error")
     if plan is None or errors:
         raise DefinitionError(errors)

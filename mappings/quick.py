@@ -18,20 +18,26 @@ from decimal import Decimal
 from typing import Any
 
 from mappings.lens import Lens
-from mappings.lenses import CodeLens, ConstLens, ConvertLens, FlagLens, IdentityLens, TextLens
-from mappings.lenses_numbers import DecimalLens, IntLens, MoneyLens, NumberLens
+from mappings.lenses import BlankLens, CodeLens, ConstLens, ConvertLens, FlagLens, IdentityLens, TextLens
+from mappings.lenses_numbers import DecimalLens, IntLens, MoneyLens, NumberLens, SequenceLens
 from mappings.lenses_times import CHINA, DateLens, TimeLens
-from mappings.plan import Branch, Item, Leaf, Plan, Repeat
+from mappings.plan import Branch, Inside, Item, Leaf, Plan, Repeat
 from mappings.shape import Field, fields_of
 from mappings.source import Source
 
 #: Lenses of other classes may do anything, so their mappings have no quick way.
 _KNOWN = frozenset(
-    {TextLens, FlagLens, CodeLens, ConstLens, ConvertLens, IdentityLens, MoneyLens, DecimalLens, NumberLens, IntLens}
-    | {TimeLens, DateLens}
+    {TextLens, FlagLens, CodeLens, ConstLens, BlankLens, ConvertLens, IdentityLens, MoneyLens, DecimalLens}
+    | {NumberLens, IntLens, SequenceLens, TimeLens, DateLens}
 )  # fmt: skip
 _ISO_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"
 _ISO_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+
+#: (tree, values from elsewhere) → body; raises anything at all for what is not plain.
+QuickRead = Callable[[Any, dict[str, Any]], Any]
+#: (body, envelope values) → objects whose values are `Raw`, or lists of it; raises anything as well.
+QuickWrite = Callable[[Any, dict[str, str]], dict[str, Any]]
 
 
 class Doubt(Exception):
@@ -74,10 +80,12 @@ def familiar(items: list[Item], *, rows: bool = True) -> bool:
     """Whether a quick way can be made: lenses that are known, rows within rows nowhere."""
     for item in items:
         if isinstance(item, Leaf):
-            if not _familiar(item.lens):
+            if not _familiar(item.lens) or item.also or item.role in ("also", "control", "sequence"):
                 return False
-        elif (isinstance(item, Repeat) and not rows) or not familiar(
-            item.items, rows=rows and isinstance(item, Branch)
+        elif (
+            isinstance(item, Inside)
+            or (isinstance(item, Repeat) and not rows)
+            or not familiar(item.items, rows=rows and isinstance(item, Branch))
         ):
             return False
     return True
@@ -86,7 +94,13 @@ def familiar(items: list[Item], *, rows: bool = True) -> bool:
 def _familiar(lens: Lens) -> bool:
     if isinstance(lens, FlagLens) and not (lens.yes and lens.no):
         return False  # absence would read as a flag
-    return type(lens) in _KNOWN and not (isinstance(lens, ConstLens) and not lens.text)
+    # Only the careful way looks whether numbers of rows ascend.
+    return known(lens) and not isinstance(lens, SequenceLens | BlankLens)
+
+
+def known(lens: Lens) -> bool:
+    """Whether `reading` and `writing` know the lens."""
+    return type(lens) in _KNOWN
 
 
 def reading(source: Source, lens: Lens, other: str) -> Reading:  # noqa: PLR0911 - one a lens
@@ -115,6 +129,13 @@ def reading(source: Source, lens: Lens, other: str) -> Reading:  # noqa: PLR0911
         return _decimal(source, lens)
     if isinstance(lens, IntLens):
         return Reading(facets, "int({v})", plain=False)
+    if isinstance(lens, SequenceLens):
+        source.names["doubt"] = doubt
+        return Reading(
+            facets, f"({'{v} if int({v}) else' if lens.as_text else 'int({v}) or'} doubt())", plain=False
+        )
+    if type(lens) is DateLens and lens.form == "yyyyMMdd":
+        return Reading("[0-9]{8}", "date_of({v})", plain=False)
     if isinstance(lens, TimeLens) and lens.form == lens._ISO:
         if type(lens) is DateLens:
             return Reading(_ISO_DATE, "date_of({v})", plain=False)
@@ -127,9 +148,14 @@ def _text(source: Source, lens: TextLens, other: str) -> Reading:
     target = lens.target if lens.strict else None
     least = target.min_length if target is not None else 1
     pattern = f"{other}{{{max(1, least)},{lens.cap}}}"
-    if target is None or target.pattern is None:
-        return Reading(pattern, "{v}", plain=True)
-    return Reading(pattern, f"({{v}} if {_fits(source, target)}({{v}}) else doubt())", plain=True)
+    value = "{v}"
+    if target is not None and target.pattern is not None:
+        value = f"({{v}} if {_fits(source, target)}({{v}}) else doubt())"
+    if lens.size:
+        short = lens.size // lens.charset.widest
+        ascii_ = f"len({{v}}) <= {lens.size} and {{v}}.isascii()"
+        value = f"({value} if len({{v}}) <= {short} or {ascii_} else {source.new('read', lens.read)}({{v}}))"
+    return Reading(pattern, value, plain=True)
 
 
 def _fits(source: Source, target: Field) -> str:
@@ -169,6 +195,10 @@ def _normal(lens: DecimalLens) -> Callable[[str], object]:
 def writing(source: Source, lens: Lens) -> str:  # noqa: PLR0911 - one a lens
     """An expression of `v` for the text a lens writes; it may raise anything."""
     write = f"{source.new('write', lens.write)}(v)"
+    if type(lens) is TextLens and (lens.truncate or lens.size):
+        short = min(lens.cap, lens.size // lens.charset.widest)
+        ascii_ = f"len(v) <= {min(lens.cap, lens.size)} and v.isascii()"
+        return write if lens.strict or not short else f"v if len(v) <= {short} or {ascii_} else {write}"
     if type(lens) is TextLens:
         target = lens.target if lens.strict else None
         return f"v if {_fits(source, target)}(v) else doubt()" if target and target.pattern else "v"
@@ -189,21 +219,21 @@ def writing(source: Source, lens: Lens) -> str:  # noqa: PLR0911 - one a lens
     return write
 
 
-def written(source: Source, lens: Lens) -> str:
+def written(source: Source, lens: Lens, other: str = '[^"]') -> str:
     """A regular expression for the texts that an expression of `writing` may give."""
-    return _text(source, lens, '[^"]').pattern if isinstance(lens, TextLens) else '[^"]+'
+    return _text(source, lens, other).pattern if isinstance(lens, TextLens) else f"{other}+"
 
 
 def totals(source: Source, plan: Plan, value: Callable[[str], str]) -> None:
     """Statements that give up where a total is wrong; `value` says where a canonical field stands."""
     for total in plan.totals:
-        if total.equals:
+        if total.sum is None:
             parts = " + ".join([f"({value(name)} or 0)" for name in total.equals])
             source(f"if {value(total.field)} != {parts}: raise Doubt")
             continue
-        rows, _, column = total.sum_of.partition(".")
-        some = f"{value(rows)} and " if total.when_present else ""
-        added = f"sum([r.{column} or 0 for r in {value(rows)}])"
+        rows = value(total.sum.rows)
+        some = f"{rows} and " if total.when_present else ""
+        added = f"{source.new('sum', total.sum.of)}({rows})"
         source(f"if {some}{value(total.field)} != {added}: raise Doubt")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mappings.errors import Fault, MappingError, Refused
@@ -16,17 +18,45 @@ MAX_FAULTS = 20
 _QUOTED = 40
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the partner's bytes."""
+
+    line: int  #: counted from 1; 0 where nobody knows
+    column: int  #: counted from 1: the number of a column, or its first byte
+    offset: int  #: in bytes from the beginning, counted from 0
+
+    @property
+    def zh(self) -> str:
+        return f"(第 {self.line} 行第 {self.column} 列)" if self.line else ""
+
+    @property
+    def en(self) -> str:
+        return f" (line {self.line}, column {self.column})" if self.line else ""
+
+
+NOWHERE = Position(0, 0, 0)
+
+
+def _nowhere(leaf: Leaf, where: Where) -> Position | None:
+    return None
+
+
 class Full(Exception):
     """So many faults that looking for more is no use."""
 
 
 class Report:
-    __slots__ = ("faults", "kept", "mapping")
+    __slots__ = ("_silent", "controls", "faults", "kept", "locate", "mapping")
 
     def __init__(self, mapping: str) -> None:
         self.mapping = mapping
         self.faults: list[Fault] = []
         self.kept: dict[str, Any] = {}
+        self.controls: list[tuple[Leaf, Any]] = []  #: control totals, as they were read
+        #: Says where in the partner's bytes a leaf stands, if the codec knows.
+        self.locate: Callable[[Leaf, Where], Position | None] = _nowhere
+        self._silent: tuple[Where, str] | None = None
 
     def error(self) -> MappingError:
         return MappingError(self.mapping, tuple(self.faults))
@@ -36,7 +66,13 @@ class Report:
         if len(self.faults) >= MAX_FAULTS:
             raise Full
 
+    def silence(self, where: Where, path: str) -> None:
+        """After a fault of a whole place, nothing more is said about what would have stood in it."""
+        self._silent = where, path
+
     def missing(self, leaf: Leaf, where: Where) -> None:
+        if self._silent is not None and self._silent[0] is where and leaf.path.startswith(self._silent[1]):
+            return
         self._leaf(leaf, where, "missing", "必填项缺失", "required, but missing", "")
 
     def refused(self, leaf: Leaf, where: Where, why: Refused, value: object) -> None:
@@ -51,22 +87,27 @@ class Report:
         short = value if len(value) <= _QUOTED else value[:_QUOTED] + "…"
         said_zh, said_en = (f"(值为“{short}”)", f" (is {short!r})") if value else ("", "")
         label = f"{leaf.name} {field}" if leaf.name else field
-        self.add(Fault(field, leaf.name, own, rule, f"{label}:{zh}{said_zh}", f"{field}: {en}{said_en}"))
+        at = self.locate(leaf, where) or NOWHERE
+        zh, en = f"{label}{at.zh}:{zh}{said_zh}", f"{field}{at.en}: {en}{said_en}"
+        self.add(Fault(field, leaf.name, own, rule, zh, en, at.line, at.column, at.offset))
 
-    def place(self, path: str, where: Where, rule: str, zh: str, en: str) -> None:
+    def place(
+        self, path: str, where: Where, rule: str, zh: str, en: str, at: Position = NOWHERE, name: str = ""
+    ) -> None:
         """Something wrong with a place that is no leaf; `path` may come from outside, so it is cut."""
-        field = (places(where)[0] + path)[:120]
-        self.add(Fault(field, "", "", rule, f"{field}:{zh}", f"{field}: {en}"))
+        field = (places(where)[0] + path)[:120].rstrip("/")
+        zh, en = f"{name} {field}{at.zh}:{zh}".lstrip(), f"{field}{at.en}: {en}"
+        self.add(Fault(field, name, "", rule, zh, en, at.line, at.column, at.offset))
 
     def body(self, canonical: str, rule: str, zh: str, en: str, field: str = "", name: str = "") -> None:
         """Something wrong with the canonical body as a whole."""
         label = f"{name} {field or canonical}".strip()
         self.add(Fault(field, name, canonical, rule, f"{label}:{zh}", f"{field or canonical}: {en}"))
 
-    def keep(self, path: str, where: Where, key: str, value: object) -> None:
+    def keep(self, steps: tuple[str, ...], where: Where, key: str, value: object) -> None:
         """Notes a field the mapping does not know, under the place where it stood."""
         node = self.kept
-        for step in (*_steps(where), *filter(None, path.split("/"))):
+        for step in (*_steps(where), *steps):
             node = node.setdefault(step, {})
         node[key] = value
 
@@ -84,4 +125,4 @@ def _steps(where: Where) -> tuple[str, ...]:
     if where is None:
         return ()
     outer, repeat, row = where
-    return (*_steps(outer), *repeat.path.split("/"), str(row + 1))
+    return (*_steps(outer), *repeat.steps, str(row + 1))

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from msgspec import Struct
 
 from gateway.canonical.registry import BODIES
-from mappings.definition import Definition, FieldLine, GroupLine, nearest
+from mappings.codecs import kinds
+from mappings.definition import Definition, FieldLine, GroupLine, InsideLine, Line, Total
 from mappings.document import Reader
 from mappings.errors import Refused
+from mappings.keys import nearest
 from mappings.lens import Lens
-from mappings.lenses import ConstLens, ConvertLens, TextLens
-from mappings.plan import Branch, Item, Leaf, Plan, Repeat, Role
+from mappings.lenses import BlankLens, ConstLens, ConvertLens, TextLens
+from mappings.places import Scope, rooted
+from mappings.plan import Document, Inside, Leaf, Plan, Repeat, Role, leaves
 from mappings.shape import KIND_ZH, Field, fields_of
+from mappings.sums import Sum
 from mappings.syntax import BadLens, lens
 
 _KEEP = re.compile(r"keep\((\w+)\)")
-_XML_STEP = re.compile(r"(?:([A-Za-z_][\w.-]*):)?[A-Za-z_][\w.-]*", re.ASCII)
 
 
 def resolve(reader: Reader, definition: Definition) -> Plan | None:
@@ -41,123 +45,98 @@ class _Resolver:
     def __init__(self, reader: Reader, definition: Definition, struct: type[Struct]) -> None:
         self.reader = reader
         self.definition = definition
-        self.plan = Plan(definition, struct, totals=definition.totals)
+        unknown = "keep" if _KEEP.fullmatch(definition.unknown) else definition.unknown
+        document = Document(definition.codec, unknown, definition.empty)
+        self.plan = Plan(definition, struct, document, totals=definition.totals)
         self.fields = fields_of(struct)
-        self.prefixes = dict(definition.codec.namespaces)
 
     def run(self) -> Plan:
-        self._codec()
+        plan = self.plan
+        scope = rooted(Scope(self.reader, plan.document, plan.items, plan.struct))
         for line in self.definition.fields:
-            self._line(self._base(), "", line, self.plan.struct, None)
+            self._line(scope, line)
         for name in self.definition.elsewhere:
             target = self._field(self.fields, name, self.definition.at("elsewhere"), "elsewhere")
             if target is not None:
-                self.plan.elsewhere[name] = target
+                plan.elsewhere[name] = target
         self._unknown()
         self._assumed()
-        self._lossy()
-        return self.plan
+        self._lossy(scope)
+        return plan
 
-    def _base(self) -> list[Item]:
-        """Where paths start: a JSON root key is a branch around everything, an XML root is the tree itself."""
-        codec = self.definition.codec
-        if codec.kind != "json" or not codec.root:
-            return self.plan.items
-        if not self.plan.items:
-            self.plan.items.append(Branch(codec.root, codec.root, codec.line))
-        root = self.plan.items[0]
-        assert isinstance(root, Branch)
-        return root.items
-
-    def _codec(self) -> None:
-        codec = self.definition.codec
-        if codec.kind == "xml" and _XML_STEP.fullmatch(codec.root) is None:
-            self.reader.problem(
-                codec.line, "codec.root", "XML 需要根元素名", "XML needs the root element's name"
-            )
-        if codec.kind == "json" and (codec.namespace or codec.namespaces):
-            self.reader.problem(codec.line, "codec", "JSON 没有命名空间", "JSON has no namespaces")
-        for prefix, uri in codec.namespaces:
-            if not uri or not prefix or prefix.startswith("xml"):
-                zh, en = f"命名空间前缀“{prefix}”无效", f"invalid namespace prefix {prefix!r}"
-                self.reader.problem(codec.line, "codec.namespaces", zh, en)
-
-    # Paths
-
-    def _line(
-        self,
-        items: list[Item],
-        base: str,
-        line: FieldLine | GroupLine,
-        struct: type[Struct],
-        parent: type[Struct] | None,
-    ) -> None:
+    def _line(self, scope: Scope, line: Line) -> None:
         if isinstance(line, GroupLine):
-            self._group(items, base, line, struct)
-            return
-        steps = self._steps(line.at, line.line)
-        if steps:
-            leaf = self._leaf(steps, base, line, struct, parent)
+            self._group(scope, line)
+        elif isinstance(line, InsideLine):
+            self._inside(scope, line)
+        elif steps := scope.steps(line.at, line.line):
+            leaf = self._leaf(scope, steps, line)
             if leaf is not None:
-                self._place(items, steps, leaf, line.line)
+                scope.place(steps, leaf)
+                self._also(scope, line, leaf)
 
-    def _group(self, items: list[Item], base: str, line: GroupLine, struct: type[Struct]) -> None:
-        target = self._field(fields_of(struct), line.to, line.line, f"{base}{line.each}")
-        steps = self._steps(line.each, line.line)
+    def _group(self, scope: Scope, line: GroupLine) -> None:
+        target = self._field(fields_of(scope.struct), line.to, line.line, f"{scope.base}{line.each}")
+        steps = scope.steps(line.each, line.line)
         if target is None or not steps:
             return
         if target.struct is None:
             zh, en = f"标准字段 {line.to} 不是明细", f"canonical field {line.to} holds no rows"
             self.reader.problem(line.line, line.each, zh, en)
             return
-        repeat = Repeat(steps[-1], line.each, line.line, line.to, target.struct, line.limit, line.name)
+        path = scope.full(line.each)
+        whole = (*scope.around, *steps)
+        repeat = Repeat(steps[-1], path, line.line, whole, line.to, target.struct, line.limit, line.name)
         if not line.fields:
             self.reader.problem(line.line, line.each, "明细没有字段", "the rows have no fields")
         for inner in line.fields:
-            self._line(repeat.items, f"{base}{line.to}.", inner, target.struct, struct)
-        self._place(items, steps, repeat, line.line)
+            self._line(scope.rows(repeat), inner)
+        scope.place(steps, repeat)
 
-    def _steps(self, path: str, line: int) -> list[str]:
-        steps = path.split("/")
-        for step in steps:
-            match = _XML_STEP.fullmatch(step) if self.definition.codec.kind == "xml" else None
-            if match is None and (self.definition.codec.kind == "xml" or not step):
-                self.reader.problem(line, path, "路径写法无效", "invalid path", "a/b/c")
-                return []
-            if match is not None and match[1] is not None and match[1] not in self.prefixes:
-                hint = nearest(match[1], tuple(self.prefixes)) or "codec.namespaces"
-                zh, en = f"没有声明命名空间前缀“{match[1]}”", f"namespace prefix {match[1]!r} is not declared"
-                self.reader.problem(line, path, zh, en, hint)
-                return []
-        return steps
+    def _inside(self, scope: Scope, line: InsideLine) -> None:
+        steps = scope.steps(line.at, line.line)
+        if not steps:
+            return
+        if kinds.find(line.codec.kind).binary:
+            zh, en = f"{line.codec.kind} 只能是整个文件", f"{line.codec.kind} is a whole file, never inside"
+            self.reader.problem(line.line, line.at, zh, en)
+        # What is unknown in there cannot be put back: only the message itself keeps.
+        unknown = "reject" if scope.document.unknown == "keep" else scope.document.unknown
+        document = Document(line.codec, unknown, scope.document.empty)
+        whole = (*scope.around, *steps)
+        path = scope.full(line.at)
+        inner = Inside(steps[-1], path, line.line, whole, document, line.required, line.name, line.extra)
+        within = scope.inside(inner)
+        for part in line.fields:
+            self._line(within, part)
+        if not line.fields:
+            self.reader.problem(line.line, line.at, "内层报文没有字段", "the document inside has no fields")
+        if not line.required and any(_demanded(leaf) for leaf in leaves(document.items)):
+            zh, en = "内含必填的标准字段,此处不能选填", "holds a required canonical field"
+            self.reader.problem(line.line, line.at, zh, en, "required: true")
+        scope.place(steps, inner)
 
-    def _place(self, items: list[Item], steps: list[str], item: Leaf | Repeat, line: int) -> None:
-        for depth, step in enumerate(steps[:-1], 1):
-            found = next((i for i in items if i.step == step), None)
-            if found is None:
-                found = Branch(step, "/".join(steps[:depth]), line)
-                items.append(found)
-            if not isinstance(found, Branch):
-                self._unreachable(item, found)
-                return
-            items = found.items
-        clash = next((i for i in items if i.step == steps[-1]), None)
-        if clash is not None:
-            self._unreachable(item, clash)
-        else:
-            items.append(item)
-
-    def _unreachable(self, item: Item, first: Item) -> None:
-        zh = f"永远读不到这一行:第 {first.line} 行已使用同一位置"
-        en = f"this line is never reached: line {first.line} takes the same place"
-        self.reader.problem(item.line, item.path, zh, en)
+    def _also(self, scope: Scope, line: FieldLine, leaf: Leaf) -> None:
+        for path in line.also:
+            steps = scope.steps(path, line.line)
+            if steps:
+                whole = (*scope.around, *steps)
+                other = replace(
+                    leaf,
+                    step=steps[-1],
+                    path=scope.full(path),
+                    steps=whole,
+                    role="also",
+                    required=False,
+                    also=[],
+                )
+                scope.place(steps, other)
+                leaf.also.append(other)
 
     # Leaves
 
-    def _leaf(
-        self, steps: list[str], base: str, line: FieldLine, struct: type[Struct], parent: type[Struct] | None
-    ) -> Leaf | None:
-        role, owner, attr = self._role(line, struct, parent)
+    def _leaf(self, scope: Scope, steps: list[str], line: FieldLine) -> Leaf | None:
+        role, owner, attr = self._role(line, scope.struct, scope.parent)
         target = None
         if role in ("field", "parent"):
             if owner is None:
@@ -168,20 +147,38 @@ class _Resolver:
             target = self._field(fields_of(owner), attr, line.line, line.at)
             if target is None:
                 return None
-        bound = self._lens(line, target)
-        if bound is None or not self._fits(line, role, bound, target):
+        bound = self._lens(scope, line, target)
+        if bound is None or not self._fits(scope, line, role, bound, target):
             return None
-        required = line.required if line.required is not None else target is None or target.required
+        if line.required is None:
+            required = target.required if target is not None else not isinstance(bound, BlankLens)
+        else:
+            required = line.required
         if target is not None and target.required and not required:
             zh, en = f"标准字段 {attr} 必填,此处不能选填", f"canonical field {attr} is required"
             self.reader.problem(line.line, line.at, zh, en, "required: true")
         personal = target is not None and target.personal if line.personal is None else line.personal
-        canonical = "" if target is None else attr if role == "parent" else base + attr
+        canonical = "" if target is None else attr if role == "parent" else scope.base + attr
         leaf = Leaf(
-            steps[-1], line.at, role, line.line, bound, attr, canonical, target, required, line.name, personal
+            step=steps[-1],
+            path=scope.full(line.at),
+            role=role,
+            line=line.line,
+            lens=bound,
+            steps=(*scope.around, *steps),
+            attr=attr,
+            canonical=canonical,
+            target=target,
+            required=required,
+            name=line.name,
+            personal=personal,
+            sum=line.sum,
+            extra=line.extra,
         )
+        if role == "field" and line.sum is not None:
+            self.plan.totals += (Total(attr, (), line.sum, when_present=False, line=line.line),)
         if role == "envelope":
-            self.plan.envelope.append(leaf)
+            self.plan.envelope.append((scope.insides, leaf))
         return leaf
 
     def _role(
@@ -189,37 +186,55 @@ class _Resolver:
     ) -> tuple[Role, type[Struct] | None, str]:
         if line.envelope:
             return "envelope", None, ""
+        if not line.to and line.sum is not None:
+            return "control", None, ""
         if not line.to:
-            return "const", None, ""
+            counted = parent is not None and line.lens.startswith("sequence")
+            return "sequence" if counted else "const", None, ""
         if line.to.startswith("parent."):
             return "parent", parent, line.to.removeprefix("parent.")
         return "field", struct, line.to
 
-    def _lens(self, line: FieldLine, target: Field | None) -> Lens | None:
+    def _lens(self, scope: Scope, line: FieldLine, target: Field | None) -> Lens | None:
+        charset, tables = scope.document.options.charset, self.reader.tables
         try:
-            return lens(line.lens, target, line.open)
+            return lens(line.lens, target, line.open, tables, charset, line.truncate)
         except BadLens as bad:
             self.reader.problem(line.line, line.at, bad.zh, bad.en, bad.suggestion)
             return None
 
-    def _fits(self, line: FieldLine, role: Role, bound: Lens, target: Field | None) -> bool:
+    def _fits(self, scope: Scope, line: FieldLine, role: Role, bound: Lens, target: Field | None) -> bool:
         if role == "const" and not isinstance(bound, ConstLens):
-            zh, en = "没有 to 的行只能是 const(…) 或 envelope", "a line without `to` is const(…) or envelope"
+            zh = "没有 to 的行只能是 const(…)、blank、明细的 sequence、合计或 envelope"
+            en = "a line without `to` is const(…), blank, sequence in rows, a control total or envelope"
             self.reader.problem(line.line, line.at, zh, en)
             return False
         if role == "envelope" and (line.to or not isinstance(bound, TextLens)):
             zh, en = "信封字段只用 text(…),没有 to", "an envelope field is text(…) without `to`"
             self.reader.problem(line.line, line.at, zh, en)
             return False
+        if role == "control" and line.sum is not None:
+            wanted = "money" if line.sum.column else "int"
+            return self._control(scope, line, line.sum, wanted in bound.kinds)
         if target is None:
             return True
-        kinds = {bound.converter.kind} if isinstance(bound, ConvertLens) else bound.kinds
-        if target.kind not in kinds:
+        fitting = {bound.converter.kind} if isinstance(bound, ConvertLens) else bound.kinds
+        if target.kind not in fitting:
             zh = f"类型 {line.lens} 不能对应{KIND_ZH[target.kind]}字段 {target.name}"
             en = f"{line.lens} does not fit the {target.kind} field {target.name}"
             self.reader.problem(line.line, line.at, zh, en)
             return False
         return True
+
+    def _control(self, scope: Scope, line: FieldLine, added: Sum, fitting: bool) -> bool:
+        if not fitting:
+            zh, en = "合计用 money,笔数用 int", "amounts are money, counts are int"
+            self.reader.problem(line.line, line.at, zh, en)
+        elif not added.fits(fields_of(scope.struct)):
+            zh, en = f"“{added}”不是明细的金额或笔数", f"{str(added)!r} is no {added.en}"
+            self.reader.problem(line.line, line.at, zh, en)
+            return False
+        return fitting
 
     def _field(self, fields: Iterable[str], name: str, line: int, path: str) -> Field | None:
         found = fields.get(name) if isinstance(fields, dict) else None
@@ -244,8 +259,9 @@ class _Resolver:
                 )
                 self.reader.problem(line, "unknown", zh, en)
             return
-        if self.definition.codec.kind != "json":
-            zh, en = "只有 JSON 能保留未知字段", "only JSON can keep unknown fields"
+        kind = self.definition.codec.kind
+        if not kinds.find(kind).keeps:
+            zh, en = f"{kind} 不能保留未知字段", f"{kind} cannot keep unknown fields"
             self.reader.problem(line, "unknown", zh, en)
         target = self._field(self.fields, match[1], line, "unknown")
         if target is not None and target.kind == "text" and target.nullable:
@@ -266,17 +282,23 @@ class _Resolver:
                 self.plan.assumed[line.to] = target.default
                 continue
             try:
-                self.plan.assumed[line.to] = lens(line.lens, target).read(line.value)
+                self.plan.assumed[line.to] = lens(line.lens, target, tables=self.reader.tables).read(
+                    line.value
+                )
             except (BadLens, Refused) as bad:
                 self.reader.problem(line.line, line.to, bad.zh, bad.en)
 
-    def _lossy(self) -> None:
+    def _lossy(self, scope: Scope) -> None:
         for line in self.definition.lossy:
             if line.to:
                 self.plan.lost.add(line.to)
             if line.to or line.at == "*":
                 continue
-            steps = self._steps(line.at, line.line)
+            steps = scope.steps(line.at, line.line)
             if steps:
-                leaf = Leaf(steps[-1], line.at, "skip", line.line, TextLens(1))
-                self._place(self._base(), steps, leaf, line.line)
+                scope.place(steps, Leaf(steps[-1], line.at, "skip", line.line, TextLens(1)))
+
+
+def _demanded(leaf: Leaf) -> bool:
+    """Whether a field of the body itself cannot do without this leaf."""
+    return leaf.canonical == leaf.attr and leaf.target is not None and leaf.target.required

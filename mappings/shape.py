@@ -17,7 +17,9 @@ from gateway.canonical.money import MAX_FEN
 from mappings.errors import Refused
 
 #: Canonical fields that say who someone is. Their values never appear in an error's text.
-_PERSONAL = re.compile(r"(^|_)(name|no|id|sn|number)$|^(extension|birth_date|employer|memo|age|raw_text)$")
+_PERSONAL = re.compile(
+    r"(^|_)(name|no|id|sn|number)$|^(extension|extra|birth_date|employer|memo|age|raw_text)$"
+)
 
 KIND_ZH = {
     "text": "文本", "money": "金额", "int": "整数", "bool": "标志",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from mappings import codes, converters
-from mappings.definition import nearest
+from mappings.charset import CHARSETS
+from mappings.keys import nearest
 from mappings.lens import Lens
-from mappings.lenses import CodeLens, ConstLens, ConvertLens, FlagLens, IdentityLens, TextLens
-from mappings.lenses_numbers import DecimalLens, IntLens, MoneyLens, NumberLens
+from mappings.lenses import BlankLens, CodeLens, ConstLens, ConvertLens, FlagLens, IdentityLens, TextLens
+from mappings.lenses_numbers import DecimalLens, IntLens, MoneyLens, NumberLens, SequenceLens
+from mappings.lenses_organisations import CreditCodeLens
 from mappings.lenses_times import DateLens, TimeLens
 from mappings.shape import Field
 
@@ -27,12 +30,22 @@ class BadLens(ValueError):
         self.suggestion = suggestion
 
 
-def lens(text: str, target: Field | None, open_codes: bool = False) -> Lens:
+def lens(
+    text: str,
+    target: Field | None,
+    open_codes: bool = False,
+    tables: tuple[Path, ...] = (codes.FOLDER,),
+    charset: str = "",
+    truncate: bool = False,
+) -> Lens:
     """The lens that `text` names.
 
     Args:
         target: the canonical field it will stand before; its limits become the lens's.
         open_codes: a code table takes codes it does not know.
+        tables: the folders of code tables.
+        charset: of the codec, for texts of so many bytes.
+        truncate: a text that is too long is cut.
 
     Raises:
         BadLens: no such lens, wrong arguments, unknown code table or converter.
@@ -44,18 +57,37 @@ def lens(text: str, target: Field | None, open_codes: bool = False) -> Lens:
         raise BadLens(
             f"不认识的类型“{text}”", f"unknown type {text!r}", nearest(text.partition("(")[0], names)
         )
-    made = make((match[2] or "").strip())
-    if isinstance(made, CodeLens):
-        return replace(made, open=open_codes)
-    if isinstance(made, TextLens | ConvertLens):
-        return replace(made, target=target)
-    return made
+    argument = (match[2] or "").strip()
+    if make is _code:
+        return replace(_code(argument, tables), open=open_codes)
+    made = _text(argument, charset) if make is _text else make(argument)
+    if truncate and not isinstance(made, TextLens):
+        raise BadLens("overflow 只用于 text", "`overflow` is for text")
+    if isinstance(made, TextLens):
+        return replace(made, target=target, truncate=truncate)
+    if isinstance(made, SequenceLens):
+        return replace(made, as_text=target is not None and target.kind == "text")
+    return replace(made, target=target) if isinstance(made, ConvertLens) else made
 
 
-def _text(argument: str) -> Lens:
-    if not argument.isdigit() or int(argument) == 0:
-        raise BadLens("text 需要最大长度", "text needs its maximal length", "text(30)")
-    return TextLens(int(argument))
+def _text(argument: str, charset: str = "") -> TextLens:
+    match = re.fullmatch(r"([1-9]\d{0,8})( bytes(?: (\S+))?)?", argument, re.ASCII)
+    if match is None:
+        raise BadLens("text 需要最大长度", "text needs its maximal length", "text(30) / text(60 bytes)")
+    limit, counted, named = match.groups()
+    if not counted:
+        return TextLens(int(limit))
+    name = named or charset
+    if name not in CHARSETS:
+        zh, en = "按字节计的长度需要字符集", "a length in bytes needs a charset"
+        raise BadLens(zh, en, f"text({limit} bytes gbk)")
+    return TextLens(int(limit), size=int(limit), charset=CHARSETS[name])
+
+
+def _sequence(argument: str) -> Lens:
+    if argument and not re.fullmatch(r"[1-9]|1[0-8]", argument, re.ASCII):
+        raise BadLens("sequence 的位数应为 1 至 18", "a sequence has 1 to 18 digits", "sequence(8)")
+    return SequenceLens(int(argument or 0))
 
 
 def _money(argument: str) -> Lens:
@@ -96,11 +128,11 @@ def _flag(argument: str) -> Lens:
     return FlagLens(parts[0], parts[1])
 
 
-def _code(argument: str) -> Lens:
+def _code(argument: str, tables: tuple[Path, ...] = (codes.FOLDER,)) -> CodeLens:
     try:
-        table = codes.table(argument)
+        table = codes.table(argument, tables)
     except KeyError:
-        hint = nearest(argument, codes.names())
+        hint = nearest(argument, codes.names(tables))
         raise BadLens(f"没有代码表“{argument}”", f"no code table {argument!r}", hint) from None
     except ValueError as error:
         raise BadLens(f"代码表 {argument} 已损坏", f"code table {argument} is damaged: {error}") from None
@@ -108,7 +140,8 @@ def _code(argument: str) -> Lens:
 
 
 def _const(argument: str) -> Lens:
-    text = argument.strip("'\"")
+    quoted = re.fullmatch(r"(['\"])(.*)\1", argument, re.DOTALL)
+    text = quoted[2] if quoted else argument
     if not text:
         raise BadLens("const 需要固定值", "const needs its text", "const(01)")
     return ConstLens(text)
@@ -135,6 +168,9 @@ _MAKERS: dict[str, Callable[[str], Lens]] = {
     "flag": _flag,
     "code": _code,
     "const": _const,
+    "blank": lambda a: BlankLens(),
+    "sequence": _sequence,
     "cn_id": lambda a: IdentityLens(),
+    "uscc": lambda a: CreditCodeLens(),
     "convert": _convert,
 }

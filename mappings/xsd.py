@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from mappings.codecs.xml import XmlOptions
 from mappings.mapping import Mapping
-from mappings.plan import Branch, Item, Leaf, Repeat
+from mappings.plan import Branch, Inside, Item, Leaf, Repeat, leaves
 
 
 def schema_for(mappings: Iterable[Mapping]) -> bytes:
@@ -19,17 +20,19 @@ def schema_for(mappings: Iterable[Mapping]) -> bytes:
         ValueError: a mapping is not XML, or they have different namespaces or further ones.
     """
     chosen = tuple(mappings)
-    codecs = [m.plan.definition.codec for m in chosen]
-    namespaces = {c.namespace for c in codecs}
-    if len(namespaces) != 1 or any(c.kind != "xml" or c.namespaces for c in codecs):
+    codecs = [m.plan.document.options for m in chosen]
+    namespaces = {c.namespace for c in codecs if isinstance(c, XmlOptions) and not c.namespaces}
+    if len(namespaces) != 1 or not all(isinstance(c, XmlOptions) and not c.namespaces for c in codecs):
         raise ValueError("a schema is for XML mappings of one namespace")
+    if any(leaf.step[0] in "@." or leaf.also for m in chosen for leaf in leaves(m.plan.items)):
+        raise ValueError("a schema is for XML mappings without attributes and second spellings")
     (namespace,) = namespaces
     lines = [
         f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns="{escape(namespace)}" '
         f'targetNamespace="{escape(namespace)}" elementFormDefault="qualified">'
     ]
     for mapping in chosen:
-        lines += _element(mapping.plan.definition.codec.root, "", mapping.title["zh"], mapping.plan.items)
+        lines += _element(mapping.plan.document.options.root, "", mapping.title["zh"], mapping.plan.items)
     return "\n".join([*lines, "</xs:schema>", ""]).encode()
 
 
@@ -47,6 +50,9 @@ def _item(item: Item) -> Iterable[str]:
         return _element(item.step, f' minOccurs="0" maxOccurs="{item.limit}"', item.name, item.items)
     if isinstance(item, Branch):
         return _element(item.step, ' minOccurs="0"', "", item.items)
+    if isinstance(item, Inside):
+        occurs = "" if item.required else ' minOccurs="0"'
+        return [f'<xs:element name="{item.step}"{occurs} type="xs:string"/>']
     if item.role == "skip":
         return [f'<xs:element name="{item.step}" minOccurs="0" type="xs:anyType"/>']
     return _leaf(item)

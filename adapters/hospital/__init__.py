@@ -1,22 +1,36 @@
-"""Hospitals: they call us by SOAP, to settle treatments, to undo that, and to ask about persons."""
+"""Hospitals: they call us to settle treatments, to undo that, and to ask; in whichever language they speak."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 
-from adapters.hospital.server import HospitalReceiver
+from adapters.hospital.faces import Faces, offered, wrong
+from adapters.hospital.hl7.codec import document_of as in_hl7
+from adapters.hospital.operations import FOLDER, MANIFEST
 from adapters.hospital.settings import HospitalSettings
-from gateway.contract import Adapter, Context
-from gateway.contract.plugins import read_manifest
-
-_FOLDER = Path(__file__).parent
-_MANIFEST = read_manifest(_FOLDER)
+from adapters.hospital.soap.codec import document_of as in_soap
+from gateway.contract import Adapter, ConfigError, Operation
 
 
-def _receiver(settings: HospitalSettings, context: Context) -> HospitalReceiver:
-    return HospitalReceiver(settings, context, _MANIFEST)
+def _operations(settings: HospitalSettings) -> list[Operation]:
+    names = offered(settings)
+    return [operation for operation in MANIFEST.operations if operation.name in names]
+
+
+def _problems(settings: HospitalSettings) -> Iterable[ConfigError]:
+    return wrong(settings)
+
+
+def _document(raw: bytes) -> bytes:
+    return in_hl7(raw) if raw.startswith(b"MSH") else in_soap(raw)
 
 
 adapter: Adapter[HospitalSettings] = Adapter(
-    folder=_FOLDER, manifest=_MANIFEST, settings=HospitalSettings, receiver=_receiver
+    folder=FOLDER,
+    manifest=MANIFEST,
+    settings=HospitalSettings,
+    operations=_operations,
+    receiver=Faces,
+    problems=_problems,
+    document=_document,
 )

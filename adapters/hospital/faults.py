@@ -1,13 +1,4 @@
-"""What a hospital is told when its request is not answered: a SOAP fault in the version it speaks.
-
-1.1  <soap:Fault><faultcode>soap:Client</faultcode><faultstring>中文 / English</faultstring><detail>…</detail>
-1.2  <soap:Fault><soap:Code>…soap:Sender…</soap:Code><soap:Reason>zh, en</soap:Reason><soap:Detail>…</soap:Detail>
-
-     <hos:Refused xmlns:hos="urn:tongqu:hospital:v1">      every child may be missing but the code
-       <hos:code>invalid</hos:code> <hos:field>feedetail[2]/cnt</hos:field> <hos:name>数量</hos:name>
-       <hos:rule>decimal</hos:rule> <hos:line>1</hos:line> <hos:refusal_id>…</hos:refusal_id>
-       <hos:message_id>…</hos:message_id> <hos:infcode>-1</hos:infcode> <hos:err_msg>…</hos:err_msg>
-     </hos:Refused>
+"""What a hospital is told when its request is not answered, whatever it speaks. Each face writes it its own way.
 
 What stood in a field is never repeated; only what the platform wrote is passed on, to whom it was written.
 """
@@ -15,81 +6,73 @@ What stood in a field is never repeated; only what the platform wrote is passed 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
-from xml.sax.saxutils import escape
 
-from gateway.transports.http import Response
-from gateway.transports.soap import Version, wrap
+from gateway.contract import Reject, Unavailable
+from mappings import MappingError
 
-NAMESPACE = "urn:tongqu:hospital:v1"
-
-#: The children of `Refused` in their order; the WSDL is made from it too.
-DETAILS = ("code", "field", "name", "rule", "line", "refusal_id", "message_id", "infcode", "err_msg")
-
-#: Whose turn it is: Client must change the message, Server means "the same message again".
-Side = Literal["Client", "Server", "VersionMismatch", "MustUnderstand"]
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_IN_V12 = {"Client": "Sender", "Server": "Receiver"}
+#: Mapping errors may end in the offending value; only what stands before it is passed on.
+_VALUE_ZH = re.compile(r"[(（]值为“.*", re.DOTALL)
+_VALUE_EN = re.compile(r" \(is .*", re.DOTALL)
+_LONGEST = 200
 
 
 @dataclass(kw_only=True, eq=False)
 class Fault(Exception):
-    """Ends a request. `record` says whether it is input that was not accepted, to be audited."""
+    """Ends a request without an answer, or with a no."""
 
     code: str  #: stable: `malformed`, `invalid`, `signature`, `replay`, `duplicate-msgid`, `pending`, …
     zh: str
     en: str
-    side: Side = "Client"
-    field: str = ""
-    name: str = ""
+    field: str = ""  #: place in the request, in its own terms
+    name: str = ""  #: of the field, in Chinese
     rule: str = ""
     line: int = 0
-    record: bool = True
-    version: Version | None = None  #: to answer in, where the envelope said it
-    msgid: str | None = None
-    refusal_id: str = ""
-    message_id: str = ""
-    infcode: str = ""
-    err_msg: str = ""
+    record: bool = True  #: it is input that was not accepted, to be put on record
+    ours: bool = False  #: nothing is wrong with the request: its sender has nothing to change
+    after: float | None = None  #: it comes too often: seconds to wait before the same is sent again
+    msgid: str | None = None  #: of the request, where it could be read
+    refusal_id: str = ""  #: under which operators find the refusal
+    message_id: str = ""  #: under which operators find the message, where it was accepted
+    infcode: str = ""  #: as the platform wrote it
+    err_msg: str = ""  #: as the platform wrote it
 
     def __str__(self) -> str:
         return f"{self.code} {self.field} {self.rule}".strip()
 
 
-def response(announced: Version, fault: Fault) -> Response:
-    """The fault as an HTTP answer, in the envelope's version if it got so far, else as announced."""
-    version = fault.version or announced
-    if version is Version.V11:  # its HTTP binding knows one status for all faults
-        return Response(500, wrap(version, _v11(fault)), version.content_type)
-    status = 400 if fault.side == "Client" else 500
-    return Response(status, wrap(version, _v12(fault)), version.content_type)
+def invalid(error: MappingError, name_of: Callable[[str], str] = lambda _field: "") -> Fault:
+    """What a mapping found, without the values it found it in.
+
+    Args:
+        name_of: the Chinese name of a place, for errors that do not know it.
+    """
+    first = error.faults[0]
+    field = first.field[:_LONGEST]
+    name = first.name or name_of(field)
+    what = f"{name} {field}".strip()
+    if first.rule == "total":  # its text gives amounts
+        zh, en = f"{what}：金额勾稽不符", f"{field}: the amounts do not add up"
+    else:
+        zh, en = _VALUE_ZH.sub("", first.zh), _VALUE_EN.sub("", first.en)
+    more = len(error.faults) - 1
+    zh += f"（另有 {more} 处错误）" if more else ""
+    en += f" (and {more} more)" if more else ""
+    return Fault(code="invalid", zh=zh, en=en, field=field, name=name, rule=first.rule)
 
 
-def _text(value: str) -> str:
-    """Element content. What the platform wrote came as JSON and may hold what XML cannot."""
-    return escape(_NOT_XML.sub("\ufffd", value))
+def rejected(error: Reject, msgid: str) -> Fault:
+    """The engine does not take such a message from this partner."""
+    return Fault(code=error.code, zh=error.zh, en=error.en, field=error.field, rule=error.rule, msgid=msgid)
 
 
-def _v11(fault: Fault) -> bytes:
-    return (
-        f"<soap:Fault><faultcode>soap:{fault.side}</faultcode>"
-        f"<faultstring>{_text(f'{fault.zh} / {fault.en}')}</faultstring>"
-        f"<detail>{_detail(fault)}</detail></soap:Fault>"
-    ).encode()
-
-
-def _v12(fault: Fault) -> bytes:
-    return (
-        f"<soap:Fault><soap:Code><soap:Value>soap:{_IN_V12.get(fault.side, fault.side)}</soap:Value></soap:Code><soap:Reason>"
-        f'<soap:Text xml:lang="zh">{_text(fault.zh)}</soap:Text>'
-        f'<soap:Text xml:lang="en">{_text(fault.en)}</soap:Text></soap:Reason>'
-        f"<soap:Detail>{_detail(fault)}</soap:Detail></soap:Fault>"
-    ).encode()
-
-
-def _detail(fault: Fault) -> str:
-    values = ((name, str(getattr(fault, name))) for name in DETAILS if getattr(fault, name))
-    children = "".join(f"<hos:{name}>{_text(value)}</hos:{name}>" for name, value in values)
-    return f'<hos:Refused xmlns:hos="{NAMESPACE}">{children}</hos:Refused>'
+def later(error: Unavailable) -> Fault:
+    """Nothing was committed."""
+    return Fault(
+        code="unavailable",
+        zh=f"暂时无法受理，请稍后用同一 msgid 重发（{error.zh}）",
+        en=f"cannot take it now: send the same message again later ({error.en})",
+        ours=True,
+        record=False,
+    )

@@ -1,100 +1,36 @@
-"""What differs from hospital to hospital and from province to province."""
+"""What differs from hospital to hospital and from province to province: a common part, and a block per face."""
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, model_validator
 
-from gateway.contract import Duration, Endpoint, HttpUrl, Secret, Settings, Size
-
-Operation = Literal[
-    "SettleOutpatient", "UploadOutpatientSettlement", "QueryPerson", "CancelSettlement", "ReverseSettlement"
-]
-
-ALL_OPERATIONS: tuple[Operation, ...] = (
-    "SettleOutpatient",
-    "UploadOutpatientSettlement",
-    "QueryPerson",
-    "CancelSettlement",
-    "ReverseSettlement",
-)
+from adapters.hospital.hl7.settings import Hl7Face
+from adapters.hospital.national.settings import NationalFace
+from adapters.hospital.operations import NAMES
+from adapters.hospital.parts import InstitutionCode, Network, RateLimit, Region
+from adapters.hospital.soap.settings import SoapFace
+from gateway.contract import Duration, Settings
 
 
-def _network(text: str) -> str:
-    ip_network(text)  # ValueError names what is wrong with it
-    return text
-
-
-Network = Annotated[str, AfterValidator(_network)]
-InstitutionCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,30}$")]
-Region = Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
-
-
-class XTif(Settings):
-    """A token shared with the hospital; each request is signed with it, and no signature works twice."""
-
-    kind: Literal["x-tif"] = Field(description="按 x-tif 请求头验签 / requests are signed by x-tif headers")
-    paasid: str = Field(
-        min_length=1,
-        max_length=64,
-        description="分配给医院的应用编号 / application id given to the hospital",
-        examples=["demo-hospital"],
-    )
-    token: Secret = Field(
-        description="与医院共享的令牌 / token shared with the hospital", examples=["${env:HOSPITAL_TOKEN}"]
-    )
-    clock_window: Duration = Field(
-        default=300.0,
-        description="允许的时钟偏差，也是防重放的时间范围 / how far clocks may differ; replays are seen for as long",
-        examples=["300s"],
-    )
-
-
-class Unauthenticated(Settings):
-    """Whoever reaches the listener is taken for the hospital: only for networks that already know who is who."""
-
-    kind: Literal["none"] = Field(
-        description="不验证身份（仅限专网） / no authentication (closed networks only)"
-    )
-
-
-class Tls(Settings):
-    """PEM files of an HTTPS listener."""
-
-    certificate: Path = Field(
-        description="服务器证书链文件 / server certificate chain", examples=["/etc/tongqu/server.pem"]
-    )
-    key: Path = Field(description="私钥文件 / file of the private key", examples=["/etc/tongqu/server.key"])
-    client_ca: Path | None = Field(
-        default=None,
-        description="签发客户端证书的机构；填写后要求客户端证书 / authority of client certificates; where set, one is demanded",
-        examples=["/etc/tongqu/clients-ca.pem"],
-    )
+def _operation(name: str) -> str:
+    if name not in NAMES:
+        raise ValueError(f"没有这个操作，可用：/ no such operation; there are: {', '.join(NAMES)}")
+    return name
 
 
 class HospitalSettings(Settings):
     """One hospital, or one supplier's system through which several institutions call."""
 
-    listen: Endpoint = Field(
-        description="监听地址，可与其他伙伴共用 / where to listen; may be shared with other partners",
-        examples=["0.0.0.0:8081"],
+    soap: SoapFace | None = Field(
+        default=None, description="SOAP 接口（本网关的 WSDL） / SOAP by our own WSDL"
     )
-    path: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$")] = Field(
-        default="/hospital",
-        description="服务路径；WSDL 在 路径?wsdl / path of the service; its WSDL is at path?wsdl",
-        examples=["/hospital/h001"],
+    national: NationalFace | None = Field(
+        default=None, description="国家接口（JSON） / the national interface, JSON"
     )
-    public_url: HttpUrl | None = Field(
-        default=None,
-        description="写入 WSDL 的地址（经反向代理时填写） / address written into the WSDL, where a proxy stands before us",
-        examples=["https://gateway.example/hospital/h001"],
-    )
-    tls: Tls | None = Field(
-        default=None, description="HTTPS 证书；不填则为 HTTP / HTTPS files; HTTP without them"
-    )
+    hl7: Hl7Face | None = Field(default=None, description="HL7 v2 接口（MLLP） / HL7 v2 over MLLP")
     institutions: tuple[InstitutionCode, ...] = Field(
         min_length=1,
         description="允许代表的定点医药机构编号 / institution codes it may speak for",
@@ -105,10 +41,10 @@ class HospitalSettings(Settings):
         description="消息所属区划，默认取伙伴的区划 / region of its messages; the partner's unless given",
         examples=["990101"],
     )
-    operations: tuple[Operation, ...] = Field(
-        default=ALL_OPERATIONS,
+    operations: tuple[Annotated[str, AfterValidator(_operation)], ...] | None = Field(
+        default=None,
         min_length=1,
-        description="允许调用的操作 / operations it may call",
+        description="允许调用的操作，空为所开接口的全部 / operations it may call; all that its faces have where absent",
         examples=[["SettleOutpatient", "QueryPerson"]],
     )
     clients: tuple[Network, ...] = Field(
@@ -116,8 +52,8 @@ class HospitalSettings(Settings):
         description="允许的客户端地址段，空为不限 / client networks let in; all where empty",
         examples=[["10.1.0.0/16", "192.0.2.7/32"]],
     )
-    authentication: Annotated[XTif | Unauthenticated, Field(discriminator="kind")] = Field(
-        description="身份验证方式 / how callers prove who they are"
+    rate_limit: RateLimit | None = Field(
+        default=None, description="请求频率上限，空为不限 / how often it may ask; without limit where absent"
     )
     reply_timeout: Duration = Field(
         default=30.0,
@@ -125,16 +61,10 @@ class HospitalSettings(Settings):
         description="等待中心答复的时限，超过则答“结果未明” / how long to wait for the answer before saying that it is pending",
         examples=["30s"],
     )
-    body_limit: Size = Field(
-        default=1 << 20,
-        gt=0,
-        description="请求体大小上限 / largest request body",
-        examples=["1MiB"],
-    )
     mappings: tuple[Path, ...] = Field(
         default=(),
-        description="替换内置映射的文件：各省金额勾稽、扩展字段不同时使用，按根元素对应 / "
-        "mapping files that replace the shipped ones of the same root element, for provinces with other sums or fields",
+        description="替换内置映射的文件：各省金额勾稽、扩展字段不同时使用，按映射名对应 / "
+        "mapping files that replace the shipped ones of the same name, for provinces with other sums or fields",
         examples=[["/etc/tongqu/mappings/outpatient_settlement.yaml"]],
     )
     line_tolerance: Annotated[int, Field(ge=0)] | None = Field(
@@ -149,3 +79,13 @@ class HospitalSettings(Settings):
         "a reversal of an original never received: a fault, or the answer that there is nothing to reverse",
         examples=["fault"],
     )
+
+    @model_validator(mode="after")
+    def _has_a_face(self) -> Self:
+        if self.soap is None and self.national is None and self.hl7 is None:
+            zh, en = (
+                "至少要有一个接口：soap、national 或 hl7",
+                "at least one face is needed: soap, national or hl7",
+            )
+            raise ValueError(f"{zh} / {en}")
+        return self

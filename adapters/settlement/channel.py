@@ -35,11 +35,12 @@ class Channel:
     def __init__(self, settings: SettlementSettings, context: Context) -> None:
         self.settings = settings
         self.context = context
-        self.formats = Formats(settings.mappings)
+        self.formats = Formats(settings.mappings, context.mappings)
         self.link = Link(settings, context)
         self._envelope = Envelope(settings)
         self._ids = MessageIds(context.clock, context.serials)
         self._sign_nos: dict[tuple[str, str], str] = {}
+        self._signed_in: dict[tuple[str, str], Operator] = {}
         self._signing = DeferredLock()
 
     async def sign(self, institution_code: str) -> Signature:
@@ -108,7 +109,12 @@ class Channel:
         except Unreadable:
             return RetryLater(reason="签到应答没有签到编号 / the sign-in's answer holds no number")
         self._sign_nos[_key(caller)] = sign_no
+        self._signed_in[_key(caller)] = _without_person(caller)
         return sign_no
+
+    def signed_in(self) -> list[Operator]:
+        """Whoever has signed in and not out again."""
+        return [self._signed_in[key] for key in self._sign_nos]
 
     async def sign_out(self, caller: Caller) -> Heard | None:
         """9002; None where nobody is signed in."""

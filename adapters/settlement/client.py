@@ -1,29 +1,23 @@
-"""The sender: canonical messages become transactions.
+"""The sender: canonical messages become transactions, by the table in `transactions`.
 
-    ClaimSubmitted          2204 … 2204, 2207    the details first, which settle nothing
-    CancellationRequested   2208
-    PersonQuery             1101
-    ReversalRequested       2601
-
-What an answer proves decides the outcome. Success is believed only where it names our message, person,
-visit and amount; a refusal of a money operation only where 5203 does not show it settled all the same.
+What an answer proves decides the outcome. Success is believed only where it speaks of what was asked; a refusal of a
+money operation only where 5203 does not show it settled all the same.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from adapters.settlement.channel import Channel, says
 from adapters.settlement.checks import mismatch
-from adapters.settlement.codec import Answer, Unreadable, with_fresh_signature
-from adapters.settlement.formats import Asked, Transaction, asked, transaction_of
+from adapters.settlement.codec import Answer, Caller, Unreadable, caller_of, with_fresh_signature
+from adapters.settlement.details import Details
 from adapters.settlement.link import Heard
+from adapters.settlement.questions import done
 from adapters.settlement.resolver import SettlementResolver
+from adapters.settlement.stored_fees import UPLOAD
+from adapters.settlement.transactions import Transaction, transaction_of
 from gateway.canonical import Body, Message
 from gateway.canonical.settlement import ClaimSubmitted, ReversalDone, ReversalRequested
-from gateway.contract import Absent, Accepted, Outcome, PartnerDown, Prepared, Rejected, RetryLater, Unknown
-
-_UPLOAD = "2204"
+from gateway.contract import Absent, Accepted, Outcome, PartnerDown, Prepared, Rejected, Unknown
 
 
 class SettlementSender:
@@ -33,6 +27,7 @@ class SettlementSender:
         self._channel = channel
         self._settings = channel.settings
         self._resolver = resolver
+        self._details = Details(channel, resolver)
 
     async def prepare(self, message: Message) -> Prepared:
         """Maps the message and gives each of its parts a msgid.
@@ -40,68 +35,31 @@ class SettlementSender:
         Raises:
             Reject: this message can never be sent to this platform.
         """
-        body = asked(message.data)
-        transaction = transaction_of(body)
-        tree = self._channel.formats.write(transaction.input, body)
+        transaction = transaction_of(message.data, self._settings.variants)
+        body = caller_of(message.data)
+        tree = self._channel.formats.write(transaction.input, message.data, message.time)
         before: tuple[bytes, ...] = ()
-        if isinstance(body, ClaimSubmitted) and body.fee_lines:
-            before = await self._details(body, tree)
+        if isinstance(message.data, ClaimSubmitted):
+            before = await self._details.prepare(message.data, message.time, tree)
         msgid, content = await self._channel.make(transaction.infno, tree, body)
         return Prepared(operation=transaction.operation, reference=msgid, content=content, before=before)
 
     async def send(self, message: Message, prepared: Prepared) -> Outcome:
         """One attempt. Raises PartnerDown where nothing was sent that could take effect."""
-        body = asked(message.data)
-        for part in prepared.before:
-            stopped = await self._upload(part, body)
+        if isinstance(message.data, ClaimSubmitted):
+            stopped = await self._details.send(message.data, message, prepared.before)
             if stopped is not None:
                 return stopped
-        transaction = transaction_of(body)
+        transaction = transaction_of(message.data, self._settings.variants)
+        body = caller_of(message.data)
         heard = await self._channel.call(transaction.infno, prepared.content, body)
-        if (
-            not transaction.moves_money
-            and isinstance(heard, Answer)
-            and not self._channel.succeeded(heard)
-            and says(heard, self._settings.duplicate_words)
-        ):
+        if transaction.effect == "none" and self._is_used_up(heard):
             heard = await self._once_more(transaction, prepared, body)
         if not isinstance(heard, Answer):
             return heard
         if self._channel.succeeded(heard):
             return self._accepted(transaction, message, prepared, heard)
         return await self._refused(transaction, message, prepared, heard)
-
-    # -- fee details ----------------------------------------------------------------------------------
-
-    async def _details(self, claim: ClaimSubmitted, tree: dict[str, Any]) -> tuple[bytes, ...]:
-        """The 2204 requests; with `inline` none, the rows go into the 2207 instead."""
-        how = self._settings.fee_details
-        if how == "none":
-            return ()
-        rows = self._channel.formats.write("2204.input", claim)["feedetail"]
-        if how == "inline":
-            tree["feedetail"] = rows
-            return ()
-        size = self._settings.fee_rows_per_call
-        parts = [{"feedetail": rows[at : at + size]} for at in range(0, len(rows), size)]
-        return tuple([(await self._channel.make(_UPLOAD, part, claim))[1] for part in parts])
-
-    async def _upload(self, content: bytes, body: Asked) -> Rejected | RetryLater | None:
-        """One 2204; None where the details have arrived. Nothing is settled yet, whatever happens here."""
-        heard = await self._channel.call(_UPLOAD, content, body)
-        if isinstance(heard, Unknown):
-            return RetryLater(
-                reason=f"费用明细未确认，尚未结算 / fee details not confirmed, nothing settled: {heard.reason}"
-            )
-        if not isinstance(heard, Answer):
-            return heard
-        if self._channel.succeeded(heard) or says(heard, self._settings.duplicate_words):
-            return None
-        if heard.infcode in self._settings.doubtful_codes:
-            return RetryLater(
-                reason=f"费用明细上传失败，代码 {heard.infcode} / the upload of fee details failed"
-            )
-        return Rejected(code=heard.infcode, reason=heard.err_msg, field="fee_lines", raw=heard.raw)
 
     # -- what an answer proves ------------------------------------------------------------------------
 
@@ -110,10 +68,10 @@ class SettlementSender:
     ) -> Outcome:
         if transaction.output is None:
             return Accepted(
-                reply=_reversal_done(message.data, answer), raw=answer.raw, reference=answer.reference
+                reply=_contentless(message.data, answer), raw=answer.raw, reference=answer.reference
             )
         try:
-            reply = self._channel.formats.read(transaction.output, answer)
+            reply = self._channel.formats.read(transaction.output, answer, message.time)
         except Unreadable as error:
             return Unknown(
                 reason=f"应答不符合接口约定 / the answer is not what the interface promises: {error}",
@@ -129,7 +87,7 @@ class SettlementSender:
             reply=reply,
             raw=answer.raw,
             reference=answer.reference,
-            mapping=self._channel.formats.label(transaction.output),
+            mapping=self._channel.formats.label(transaction.output, message.time),
         )
 
     async def _refused(
@@ -142,25 +100,28 @@ class SettlementSender:
             )
         body = message.data
         if isinstance(body, ReversalRequested) and self._resolver.is_reversed(answer):
-            return Accepted(reply=_reversal_done(body, answer), raw=answer.raw, reference=answer.reference)
+            return Accepted(reply=_contentless(body, answer), raw=answer.raw, reference=answer.reference)
         rejected = Rejected(code=answer.infcode, reason=answer.err_msg, raw=answer.raw)
-        if not transaction.moves_money:
+        if transaction.effect == "none":
             return rejected
         if says(answer, self._settings.duplicate_words):
             return Unknown(
                 reason="平台已收到过此报文ID / the platform has seen this msgid before", raw=answer.raw
             )
-        return await self._verified(message, prepared, rejected)
+        if transaction.ask is UPLOAD and says(answer, self._settings.duplicate_rows_words):
+            return await self._known_rows(message, prepared, rejected)
+        return await self._verified(message, prepared, rejected) if transaction.moves_money else rejected
+
+    async def _known_rows(self, message: Message, prepared: Prepared, rejected: Rejected) -> Outcome:
+        """The platform has lines of these numbers: ours, where an earlier answer was lost, or others."""
+        found = await self._looked_up(message, prepared)
+        return rejected if isinstance(found, Absent) else found
 
     async def _verified(self, message: Message, prepared: Prepared, rejected: Rejected) -> Outcome:
         """A platform that fails after its commit answers “failed”; only the books tell."""
         if not self._settings.verify_refusals:
             return rejected
-        found: Accepted | Absent | Unknown
-        try:
-            found = await self._resolver.look_up(message, prepared)
-        except PartnerDown as down:  # the refusal was heard, the question whether it is true was not sent
-            found = Unknown(reason=f"{down.zh} / {down.en}")
+        found = await self._looked_up(message, prepared)
         if isinstance(found, Accepted):
             return Unknown(
                 reason="平台答失败，但 5203 查到已结算 / refused, yet 5203 shows it settled", raw=rejected.raw
@@ -171,15 +132,31 @@ class SettlementSender:
             )
         return rejected
 
-    async def _once_more(self, transaction: Transaction, prepared: Prepared, body: Asked) -> Heard:
+    async def _looked_up(self, message: Message, prepared: Prepared) -> Accepted | Absent | Unknown:
+        try:
+            return await self._resolver.look_up(message, prepared)
+        except PartnerDown as down:  # the refusal was heard, the question whether it is true was not sent
+            return Unknown(reason=f"{down.zh} / {down.en}")
+
+    def _is_used_up(self, heard: Heard) -> bool:
+        """Whether the platform refuses a msgid because it knows it."""
+        return (
+            isinstance(heard, Answer)
+            and not self._channel.succeeded(heard)
+            and says(heard, self._settings.duplicate_words)
+        )
+
+    async def _once_more(self, transaction: Transaction, prepared: Prepared, body: Caller) -> Heard:
         """For what is harmless to repeat: the same under a new msgid, since the old one is used up."""
         fresh = await self._channel.sign(body.institution_code)
-        content = with_fresh_signature(prepared.content, prepared.reference, fresh)
+        content = with_fresh_signature(prepared.content, fresh)
         return await self._channel.call(transaction.infno, content, body)
 
 
-def _reversal_done(body: Body, answer: Answer) -> ReversalDone:
-    assert isinstance(body, ReversalRequested)
+def _contentless(body: Body, answer: Answer) -> Body:
+    """The reply of a transaction whose success says everything."""
+    if not isinstance(body, ReversalRequested):
+        return done(answer)
     return ReversalDone(
         original_message_id=body.original_message_id,
         raw_code=answer.infcode,

@@ -12,13 +12,15 @@ Answer:
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 from msgspec import Struct
 
 from adapters.settlement.settings import SettlementSettings
+from gateway.canonical import Body
 from mappings import Refused, parse_json
 
 #: The platforms' clocks. A fixed offset, since the zone has had no summer time since 1991.
@@ -26,6 +28,10 @@ BEIJING: Final = dt.timezone(dt.timedelta(hours=8))
 
 _quote = msgspec.json.Encoder().encode
 _encode_tree = msgspec.json.Encoder(decimal_format="string").encode
+_encode_exact = msgspec.json.Encoder(decimal_format="number").encode
+_INFNO: Final = b'{"infno":"'
+#: The envelope's own msgid: only a transaction number stands before it.
+_MSGID: Final = re.compile(rb'"msgid":"(?:[^"\\]|\\.)*"')
 #: Written by `Envelope.wrap` and replaced at each attempt, because a sign-in does not outlive a session.
 _NO_SIGN: Final = b'"sign_no":""'
 
@@ -43,6 +49,11 @@ class Caller(Protocol):
     def operator_code(self) -> str: ...
     @property
     def operator_name(self) -> str: ...
+
+
+def caller_of(body: Body) -> Caller:
+    """A request as what it is besides: someone's."""
+    return cast(Caller, body)
 
 
 class Signature(Struct, frozen=True):
@@ -80,7 +91,9 @@ class Envelope:
         """
         return b"".join(
             (
-                b'{"infno":"%b","msgid":' % infno.encode(),
+                _INFNO,
+                infno.encode(),
+                b'","msgid":',
                 _quote(signature.msgid),
                 b',"mdtrtarea_admvs":',
                 _quote(caller.treatment_region),
@@ -108,9 +121,14 @@ def with_sign_no(content: bytes, sign_no: str) -> bytes:
     return content.replace(_NO_SIGN, b'"sign_no":' + _quote(sign_no), 1) if sign_no else content
 
 
-def with_fresh_signature(content: bytes, old: str, new: Signature) -> bytes:
+def with_fresh_signature(content: bytes, new: Signature) -> bytes:
     """The same business request under a new msgid. Only for what may be repeated."""
-    return content.replace(b'"msgid":%b' % _quote(old), b'"msgid":%b' % _quote(new.msgid), 1)
+    return _MSGID.sub(lambda _: b'"msgid":' + _quote(new.msgid), content, count=1)
+
+
+def infno_of(content: bytes) -> str:
+    """The transaction number of a request that `Envelope.wrap` made."""
+    return content[len(_INFNO) : content.index(b'"', len(_INFNO))].decode()
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -151,6 +169,18 @@ def read(raw: bytes) -> Answer:
         reference=_text(wire.get("inf_refmsgid")) or None,
         raw=raw,
     )
+
+
+def document_of(raw: bytes) -> bytes:
+    """What a mapping reads of a stored answer: its `output`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        return _encode_exact(read(raw).output)
+    except Unreadable as error:
+        raise ValueError("no answer of a platform") from error
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

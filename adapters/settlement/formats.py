@@ -1,99 +1,77 @@
-"""Which transaction carries which canonical message, and the mappings that translate between the two."""
+"""The mappings between canonical messages and the national interface, chosen by the time of the message."""
 
 from __future__ import annotations
 
-from functools import cache
+import datetime as dt
 from pathlib import Path
-from typing import Any, Final, cast, get_args
-
-from msgspec import Struct
+from typing import Any, Final
 
 from adapters.settlement.codec import Answer, Unreadable
-from adapters.settlement.settings import FormatName
+from adapters.settlement.transactions import FORMATS
 from gateway.canonical import Body
-from gateway.canonical.identity import PersonQuery
-from gateway.canonical.settlement import CancellationRequested, ClaimSubmitted, ReversalRequested
 from gateway.contract import ConfigError, Reject
 from mappings import SHIPPED, DefinitionError, Mapping, MappingError, load
+from mappings.catalogue import NoMapping, catalogue, china_day
 
 _FOLDER: Final = SHIPPED / "settlement"
-FORMATS: Final[tuple[FormatName, ...]] = get_args(FormatName)
-
-
-class Transaction(Struct, frozen=True):
-    """How one kind of message is carried."""
-
-    operation: str  #: its name in the manifest
-    infno: str
-    input: FormatName
-    output: FormatName | None  #: None where success says everything
-    moves_money: bool
-
-
-SETTLE: Final = Transaction("outpatient-settlement", "2207", "2207.input", "2207.output", moves_money=True)
-CANCEL: Final = Transaction("settlement-cancellation", "2208", "2208.input", "2208.output", moves_money=True)
-PERSON: Final = Transaction("person-query", "1101", "1101.input", "1101.output", moves_money=False)
-REVERSE: Final = Transaction("settlement-reversal", "2601", "2601.input", None, moves_money=False)
-
-#: Canonical request → transaction.
-TRANSACTIONS: Final[dict[type[Body], Transaction]] = {
-    ClaimSubmitted: SETTLE,
-    CancellationRequested: CANCEL,
-    PersonQuery: PERSON,
-    ReversalRequested: REVERSE,
-}
-
-#: What can be sent here.
-Asked = ClaimSubmitted | CancellationRequested | PersonQuery | ReversalRequested
-
-
-def transaction_of(body: Body) -> Transaction:
-    """The transaction for a message.
-
-    Raises:
-        Reject: this platform has none for it.
-    """
-    transaction = TRANSACTIONS.get(type(body))
-    if transaction is None:
-        raise Reject("结算平台不接收此类消息", "the platform takes no such message", code="unknown-operation")
-    return transaction
-
-
-def asked(body: Body) -> Asked:
-    """The body as one of those that `transaction_of` lets through."""
-    transaction_of(body)
-    return cast(Asked, body)
+_NAME: Final = "settlement.{}".format
 
 
 class Formats:
-    """The mappings of one partner: the shipped ones, or the province's own.
+    """The mappings of one partner: the shipped ones with the operator's over them, or the province's own.
+
+    Which version holds is decided by the time of the message, not of the attempt: request and answer are of one
+    version, and a retry of tomorrow is read as the request of today was written.
+
+    Args:
+        own: files for this partner alone, which hold at all times.
+        folders: the operator's mappings for all partners.
 
     Raises:
         ConfigError: a mapping file cannot be used.
     """
 
-    def __init__(self, own: dict[FormatName, Path]) -> None:
-        self._mappings = {name: _load(own.get(name) or _FOLDER / f"{name}.yaml") for name in FORMATS}
-        self._labels = {name: f"{m.name}@{m.version}" for name, m in self._mappings.items()}
+    def __init__(self, own: dict[str, Path], folders: tuple[Path, ...] = ()) -> None:
+        self._catalogue = catalogue(_FOLDER, *folders)
+        try:
+            self._own = {name: load(file, self._catalogue.tables) for name, file in own.items()}
+            self._catalogue.check()
+            for name in FORMATS:  # a version that holds next month is compiled now: its errors are found now
+                for version in self._catalogue.versions(_NAME(name)):
+                    self._catalogue.find(version.label, dt.date.max)
+        except DefinitionError as error:
+            raise ConfigError(f"映射文件有误：{error}", f"a mapping cannot be used: {error}") from error
+        self._chosen: dict[tuple[str, dt.date], Mapping] = {}
 
-    def mapping(self, name: FormatName) -> Mapping:
-        """The mapping in use under that name."""
-        return self._mappings[name]
+    def mapping(self, name: str, at: dt.datetime) -> Mapping:
+        """The mapping in use for messages of that time.
 
-    def write(self, name: FormatName, body: Body) -> dict[str, Any]:
+        Raises:
+            Reject: no version holds then.
+        """
+        key = name, china_day(at)
+        if key not in self._chosen:
+            try:
+                own = self._own.get(name)
+                self._chosen[key] = own or self._catalogue.find(_NAME(name), key[1])
+            except NoMapping as error:
+                raise Reject(error.zh, error.en, code="no-mapping") from None
+        return self._chosen[key]
+
+    def write(self, name: str, body: Body, at: dt.datetime) -> dict[str, Any]:
         """The `input` subtree.
 
         Raises:
             Reject: the message holds something this interface cannot say.
         """
         try:
-            return self._mappings[name].encode_raw(body)
+            return self.mapping(name, at).encode_raw(body)
         except MappingError as error:
             raise Reject(
                 error.zh, error.en, code="invalid", field=error.canonical or error.field, rule=error.rule
             ) from None
 
-    def read(self, name: FormatName, answer: Answer, output: dict[str, Any] | None = None) -> Body:
+    def read(self, name: str, answer: Answer, at: dt.datetime, output: dict[str, Any] | None = None) -> Body:
         """The answer's `output` (or the given one) as a canonical body.
 
         Raises:
@@ -101,22 +79,13 @@ class Formats:
         """
         tree = answer.output if output is None else output
         try:
-            return self._mappings[name].decode_tree(
+            return self.mapping(name, at).decode_tree(
                 tree, raw_code=answer.infcode, raw_text=answer.err_msg or None
             )
         except MappingError as error:
             raise Unreadable(f"{name} {error.field} {error.rule}") from None
 
-    def label(self, name: FormatName) -> str:
+    def label(self, name: str, at: dt.datetime) -> str:
         """`name@version`, for the record."""
-        return self._labels[name]
-
-
-@cache
-def _load(file: Path) -> Mapping:
-    try:
-        return load(file)
-    except DefinitionError as error:
-        raise ConfigError(
-            f"映射文件 {file} 有误：{error}", f"mapping {file} cannot be used: {error}", file=str(file)
-        ) from error
+        mapping = self.mapping(name, at)
+        return f"{mapping.name}@{mapping.version}"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from adapters.settlement.transactions import FORMATS, Variant
 from gateway.contract import Duration, HttpUrl, Secret, Settings
 
 #: Envelope keys the codec writes itself; `extra_envelope` may not hold them.
@@ -46,6 +47,11 @@ class SignInSettings(Settings):
 
     ip: str = Field(description="签到 IP 地址 / IP address to sign in with", examples=["192.0.2.10"])
     mac: str = Field(default="", description="签到 MAC 地址 / MAC address", examples=["00-00-5E-00-53-01"])
+    sign_out: bool = Field(
+        default=False,
+        description="停机时签退(9002) / sign out with 9002 when the gateway stops",
+        examples=[True],
+    )
     expired_words: tuple[str, ...] = Field(
         default=("未签到", "签到已失效"),
         description="err_msg 含有其中任一文字即表示签到失效，重新签到 / texts in err_msg that mean: sign in again",
@@ -98,10 +104,14 @@ class CheckSettings(Settings):
     )
 
 
-FormatName = Literal[
-    "1101.input", "1101.output", "2204.input", "2207.input", "2207.output", "2208.input", "2208.output",
-    "2601.input", "5203.input", "5203.output",
-]  # fmt: skip
+def _known(name: str) -> str:
+    if name not in FORMATS:
+        raise ValueError(f"没有此映射 / no such mapping: {name}")
+    return name
+
+
+#: `2207.input` and so on: a mapping that the transactions need.
+FormatName = Annotated[str, AfterValidator(_known)]
 Words = Annotated[tuple[str, ...], Field(examples=[["未找到"]])]
 
 
@@ -186,6 +196,19 @@ class SettlementSettings(Settings):
         examples=[100],
     )
 
+    old_details: Literal["if-different", "always", "never"] = Field(
+        default="if-different",
+        description="结算前先传明细时，平台已有的同号明细：if-different 与所传不同时先撤销(2205)再传；always 每次先撤销"
+        "本批次；never 不撤销，结算被拒绝 / where fee lines go ahead of a settlement and the platform has lines of"
+        " these numbers: withdraw them (2205) if they differ, withdraw the batch every time, or never",
+        examples=["if-different"],
+    )
+    variants: tuple[Variant, ...] = Field(
+        default=(),
+        description="改用新编号的交易 / transactions that are sent under their newer number",
+        examples=[["2203A", "2207A"]],
+    )
+
     mappings: dict[FormatName, Path] = Field(
         default={},
         description="用本省的映射文件代替随附的 / mapping files of the province in place of the shipped ones",
@@ -237,6 +260,12 @@ class SettlementSettings(Settings):
     duplicate_words: Words = Field(
         default=("报文ID重复", "报文重复"),
         description="err_msg 中表示报文ID重复的文字 / texts in err_msg that mean: this msgid was used before",
+    )
+
+    duplicate_rows_words: Words = Field(
+        default=("明细流水号重复", "明细已上传", "明细已存在"),
+        description="err_msg 中表示费用明细流水号已存在的文字；随后用 5204 比对 / texts in err_msg that mean: the platform"
+        " has lines of these numbers; they are then compared by 5204",
     )
 
     @model_validator(mode="after")

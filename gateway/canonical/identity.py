@@ -13,6 +13,16 @@ Region = Annotated[str, Meta(pattern=r"^\d{6}$", description="GB/T 2260 region c
 InstitutionCode = Annotated[str, Meta(min_length=1, max_length=30)]
 
 
+class Caller(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who asks: the institution and its operator, as the public header of the national interface has them."""
+
+    institution_code: InstitutionCode
+    institution_name: str
+    treatment_region: Region
+    operator_code: str
+    operator_name: str
+
+
 class PersonQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`identity.person.queried.v1`: national transaction 1101, 人员信息获取."""
 
@@ -29,6 +39,7 @@ class PersonQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     document_kind: str | None = None  #: 人员证件类型, code table psn_cert_type
     document_no: str | None = None
     name: str | None = None
+    extension: str | None = None  #: what else the sender said, as JSON text
 
 
 class Insurance(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -68,6 +79,7 @@ class PersonAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     age: str  #: years with one decimal, as the platform counts them
     insurances: tuple[Insurance, ...] = ()
     statuses: tuple[Status, ...] = ()
-    extension: str | None = None
+    extra: str | None = None  #: 字段扩展 exp_content
+    extension: str | None = None  #: what else the platform said, as JSON text
     raw_code: str
     raw_text: str | None = None

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from gateway.canonical.identity import InstitutionCode, Region
 from gateway.canonical.money import Fen
+from gateway.canonical.request import PersonRequest
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=30)]
 
@@ -70,7 +71,8 @@ class ClaimSubmitted(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     in_scope: Fen  #: 符合政策范围金额
     currency: str = "CNY"
     fee_lines: tuple[FeeLine, ...] = ()
-    extension: str | None = None
+    extra: str | None = None  #: 扩展字段 exp_content, JSON text
+    extension: str | None = None  #: what else the sender said, as JSON text
 
 
 class FundShare(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -84,10 +86,9 @@ class FundShare(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     process: str | None = None
 
 
-class ClaimSettled(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`settlement.claim.settled.v1`: the platform's answer to a settlement."""
+class ClaimEstimated(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`settlement.claim.estimated.v1`: the platform's answer to an estimate (2206, 2303): nothing is recorded."""
 
-    settlement_id: Identifier
     visit_id: Identifier
     person_no: Identifier
     person_name: str
@@ -121,7 +122,7 @@ class ClaimSettled(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     personal_total: Fen
     account_paid: Fen
     cash_paid: Fen
-    hospital_paid: Fen
+    hospital_paid: Fen = 0  #: 医院负担金额; inpatient answers may leave it out
     balance: Fen
     account_mutual_paid: Fen
     sender_message_id: str  #: medins_setl_id: the msgid of the request that was settled
@@ -133,6 +134,20 @@ class ClaimSettled(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     extension: str | None = None  #: what else the platform said, as JSON text
     raw_code: str
     raw_text: str | None = None
+
+
+class ClaimSettled(ClaimEstimated, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`settlement.claim.settled.v1`: the platform's answer to a settlement (2207, 2304)."""
+
+    settlement_id: Identifier
+
+
+class ClaimQuery(PersonRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`settlement.claim.queried.v1`: how was a visit settled (national transaction 5203)."""
+
+    person_no: Identifier
+    settlement_id: Identifier | None = None
+    visit_id: Identifier | None = None
 
 
 class CancellationRequested(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -147,7 +162,8 @@ class CancellationRequested(Struct, frozen=True, forbid_unknown_fields=True, kw_
     settlement_id: Identifier
     visit_id: Identifier
     person_no: Identifier
-    extension: str | None = None
+    extra: str | None = None  #: 扩展字段 exp_content, JSON text
+    extension: str | None = None  #: what else the sender said, as JSON text
 
 
 class CancellationDone(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -186,6 +202,7 @@ class ReversalRequested(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     person_no: Identifier
     original_message_id: Identifier
     original_transaction: Annotated[str, Meta(min_length=4, max_length=6)]
+    extension: str | None = None  #: what else the sender said, as JSON text
 
 
 class ReversalDone(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

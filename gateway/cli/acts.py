@@ -20,6 +20,7 @@ class Choice(StrEnum):
 
     REPLAY = "replay"
     ASK_AGAIN = "ask-again"
+    LET_GO = "let-go"
     TOOK_EFFECT = "took-effect"
     NO_EFFECT = "no-effect"
 
@@ -58,9 +59,10 @@ def work(
 ) -> None:
     """待人工处理的投递。 / What waits for a person.
 
-    投递失败（dead）与结果不明（in-doubt）的投递，等待最久的在前；网关仍在自行处理的排在最后。
+    投递失败（dead）、结果不明（in-doubt）、前置核验未决（held）的投递，等待最久的在前；网关仍在自行处理的排在最后。
 
-    Deliveries that are dead or in doubt, the longest waiting first; those the gateway still tries itself come last.
+    Deliveries that are dead, in doubt, or held by a check, the longest waiting first; those the gateway still tries
+    itself come last.
     """
     from gateway.cli.settling import case_of  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
@@ -119,18 +121,22 @@ def settle(
     no_effect: Annotated[
         bool, typer.Option("--no-effect", help="对账确认未生效 / reconciliation showed that it does not")
     ] = False,
+    let_go: Annotated[
+        bool,
+        typer.Option("--let-go", help="核验未决仍放行 / send it on although the check did not clear it"),
+    ] = False,
     partner: PartnerOption = None,
     confirm: ConfirmOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """了结结果不明或失败的投递。 / Settle a delivery in doubt, or close a dead one.
+    """了结结果不明、失败或核验未决的投递。 / Settle a delivery in doubt, dead, or held.
 
-    三者选一：--ask-again、--took-effect（仅 in-doubt）、--no-effect（in-doubt 或 dead）。了结后没有答复报文：提交方
-    重复提交时得到的是状态，不是结果，请另行告知。
+    四者选一：--ask-again、--took-effect（仅 in-doubt）、--no-effect（in-doubt、dead、held）、--let-go（仅 held）。了结后
+    没有答复报文：提交方重复提交时得到的是状态，不是结果，请另行告知。
 
-    Exactly one of --ask-again, --took-effect (in doubt only), --no-effect (in doubt or dead). There is no reply then:
-    a sender that repeats its request is told the state, not a result; tell them yourself.
+    Exactly one of --ask-again, --took-effect (in doubt only), --no-effect (in doubt, dead, held), --let-go (held only).
+    There is no reply then: a sender that repeats its request is told the state, not a result; tell them yourself.
     """
     chosen = [
         choice
@@ -138,11 +144,14 @@ def settle(
             (Choice.ASK_AGAIN, ask_again),
             (Choice.TOOK_EFFECT, took_effect),
             (Choice.NO_EFFECT, no_effect),
+            (Choice.LET_GO, let_go),
         )
         if wanted
     ]
     if len(chosen) != 1:
-        raise typer.BadParameter("三者选一 / exactly one", param_hint="--ask-again|--took-effect|--no-effect")
+        raise typer.BadParameter(
+            "四者选一 / exactly one", param_hint="--ask-again|--took-effect|--no-effect|--let-go"
+        )
     _decide(message, chosen[0], reason, partner, config, confirm=confirm, as_json=as_json)
 
 
@@ -177,12 +186,12 @@ def _decide(
 
 def _follows(case: Case, choice: Choice) -> tuple[str, str]:
     """What happens next."""
-    if choice is Choice.REPLAY and case.too_late:
+    if choice in (Choice.REPLAY, Choice.LET_GO) and case.too_late:
         return (
             "提交方的等待期限已过：网关不再发送，将以“未送达”结束",
             "the sender's deadline has passed: the gateway will not send it but end it as not delivered",
         )
-    if choice is Choice.REPLAY:
+    if choice in (Choice.REPLAY, Choice.LET_GO):
         return "运行中的网关数秒内投递", "the running gateway delivers it within seconds"
     if choice is Choice.ASK_AGAIN:
         return "运行中的网关数秒内再次查询", "the running gateway asks again within seconds"
@@ -232,6 +241,11 @@ def _next(case: Case) -> tuple[str, str]:
         return (
             "排除原因后 replay；不再需要则 settle --no-effect",
             "remove the cause, then replay; or settle --no-effect",
+        )
+    if delivery.state == "held":
+        return (
+            "核实后 settle --let-go 放行，或 settle --no-effect",
+            "find out, then settle --let-go; or settle --no-effect",
         )
     if delivery.next_at is not None:
         return f"网关自行处理，下次 {moment(delivery.next_at)}", "the gateway goes on by itself"

@@ -56,14 +56,36 @@ def _configuration(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _mappings(folder: Path) -> Iterator[dict[str, Any]]:
-    """The shipped mappings and those of the configuration folder."""
-    from mappings import lint, shipped  # noqa: PLC0415
+    """The shipped mappings, those of the configuration, and what else lies in its `mappings` or is named by a partner."""
+    from gateway.cli.mapping_files import shipped_folders  # noqa: PLC0415
+    from mappings import lint  # noqa: PLC0415
+    from mappings.catalogue import Catalogue  # noqa: PLC0415
 
-    own = sorted((folder / "mappings").glob("**/*.yaml"))
-    for file in (*shipped(), *own):
-        for problem in lint(file):
-            if problem.level == "error":  # a note keeps no mapping from loading
-                yield _facts(problem, str(file))
+    folders, named = _own(folder)
+    catalogue = Catalogue((*shipped_folders(), *folders))
+    found = catalogue.lint()
+    for file in sorted({*named, *(folder / "mappings").glob("**/*.yaml")} - set(catalogue.files)):
+        found += lint(file, (file.parent / "codes", *catalogue.tables))
+    for problem in found:
+        if problem.level == "error":  # a note keeps no mapping from loading
+            yield _facts(problem, problem.file)
+
+
+def _own(folder: Path) -> tuple[tuple[Path, ...], list[Path]]:
+    """The folders of mappings, and the mapping files of single partners, that a configuration names."""
+    from gateway.engine.config import ConfigurationError, load  # noqa: PLC0415
+
+    try:
+        configuration = load(folder)
+    except ConfigurationError:  # what is wrong with it was said
+        return (), []
+    files: list[Path] = []
+    for partner in configuration.partners.values():
+        # By convention an adapter's setting `mappings` names the partner's own mapping files.
+        named = getattr(partner.settings, "mappings", ())
+        listed = named.values() if isinstance(named, dict) else named
+        files += [file for file in listed if isinstance(file, Path)]
+    return configuration.gateway.mappings, files
 
 
 def _facts(problem: Any, file: str, level: str = "error") -> dict[str, Any]:

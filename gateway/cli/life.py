@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gateway.audit.entry import decode as decode_entry
 from gateway.canonical import Message
+from gateway.cli.masking import masked
 from gateway.contract import ConfigError
-from gateway.contract.privacy import is_personal, mask_text, mask_value
 from gateway.engine.config import Configuration
 from gateway.store.api import DeliveryRow, Found, MessageRow
 from gateway.store.reader import Reader
+
+if TYPE_CHECKING:
+    from gateway.engine.vault import Vault
 
 _ROW_FACTS = "id type direction partner partner_message_id correlation_id causation_id region subject mapping created deadline"
 _DELIVERY_FACTS = "id partner operation style state attempts resolutions reason created updated next_at reference reply_id owner"
@@ -87,40 +90,35 @@ def _noted(index: int | None, entry_id: str, data: bytes) -> Noted:
     return Noted(index, entry_id, entry.time.isoformat(), entry.event, about)
 
 
-def content(configuration: Configuration, life: Life, *, masked: bool) -> dict[str, Any]:
+def content(configuration: Configuration, life: Life, *, hidden: bool) -> dict[str, Any]:
     """The message and its replies as they were understood; where keys are missing, why it cannot be shown."""
-    from gateway.engine.vault import Vault  # noqa: PLC0415
-    from gateway.store.keyring import KeyRing  # noqa: PLC0415
-
     try:
-        vault = Vault(KeyRing.load(configuration.keyring_file), _no_random)
+        vault = opening_vault(configuration)
         opened = {row.id: vault.open_message(row.body, row.id) for row in (life.row, *life.replies)}
     except ConfigError as error:
         return {"unreadable": f"{error.zh} / {error.en}"}
-    return {message_id: _shown(message, masked) for message_id, message in opened.items()}
+    return {message_id: _shown(message, hidden) for message_id, message in opened.items()}
+
+
+def opening_vault(configuration: Configuration) -> Vault:
+    """A vault that opens what this node has sealed.
+
+    Raises:
+        ConfigError: the keys are missing.
+    """
+    from gateway.engine.vault import Vault  # noqa: PLC0415
+    from gateway.store.keyring import KeyRing  # noqa: PLC0415
+
+    return Vault(KeyRing.load(configuration.keyring_file), _no_random)
 
 
 def _no_random(_count: int) -> bytes:
     raise AssertionError("nothing is sealed here")
 
 
-def _shown(message: Message, masked: bool) -> Any:
+def _shown(message: Message, hidden: bool) -> Any:
     plain = msgspec.to_builtins(message.data)
-    return _masked("", plain) if masked else plain
-
-
-def _masked(name: str, value: Any) -> Any:
-    """The same with personal data masked, by the name it stands under and by its look."""
-    if isinstance(value, dict):
-        return {key: _masked(key, item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_masked(name, item) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    if is_personal(name):
-        return mask_value(name, str(value))
-    text = mask_text(str(value))
-    return value if text == str(value) else text
+    return masked("", plain) if hidden else plain
 
 
 def listed(found: Found) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from gateway.cli import audit, check, message, partner, run
+from gateway.cli import audit, check, codes, mapping, message, partner, run
 from gateway.cli.output import Exit, report
 
 _HELP = """通衢：医保经办机构集成网关。
@@ -59,6 +59,8 @@ check.add_to(app)
 app.add_typer(message.app, name="message")
 app.add_typer(audit.app, name="audit")
 app.add_typer(partner.app, name="partner")
+app.add_typer(mapping.app, name="mapping")
+app.add_typer(codes.app, name="codes")
 
 
 def main() -> None:

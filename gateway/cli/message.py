@@ -49,7 +49,7 @@ def find(
         typer.Option(
             "--state",
             help="投递状态 / state of a delivery",
-            metavar="pending|sending|waiting|in-doubt|accepted|rejected|reversed|dead",
+            metavar="held|pending|sending|waiting|in-doubt|accepted|rejected|reversed|dead",
         ),
     ] = None,
     since: Annotated[
@@ -141,8 +141,8 @@ def show(
     if unmask:
         from gateway.cli.viewing import record_view  # noqa: PLC0415
 
-        record_view(configuration, told.row.id, why)
-    content = life.content(configuration, told, masked=not unmask)
+        record_view(configuration, [told.row.id], why)
+    content = life.content(configuration, told, hidden=not unmask)
     if as_json:
         print_json(life.as_facts(told, content))
     else:
@@ -222,7 +222,7 @@ def _print_delivery(delivery: Any) -> None:
 
 
 def _known_state(name: str | None) -> None:
-    known = ("pending", "sending", "waiting", "in-doubt", "accepted", "rejected", "reversed", "dead")
+    known = ("held", "pending", "sending", "waiting", "in-doubt", "accepted", "rejected", "reversed", "dead")
     if name is not None and name not in known:
         raise typer.BadParameter(", ".join(known), param_hint="--state")
 

@@ -36,6 +36,7 @@ _STATES = {
     "pending": "待投递",
     "sending": "投递中",
     "waiting": "等待重试",
+    "held": "待核验",
     "in-doubt": "结果不明",
     "accepted": "已送达",
     "rejected": "被拒绝",

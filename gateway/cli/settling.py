@@ -2,6 +2,8 @@
 
     dead     ── replay ─────────► pending   (the running gateway finds it owed and publishes it)
     dead     ── no effect ──────► rejected
+    held     ── let go ─────────► pending   (although the check before it did not clear it)
+    held     ── no effect ──────► rejected
     in-doubt ── ask again ──────► in-doubt  (due now, with all its tries)
     in-doubt ── took effect ────► accepted
     in-doubt ── no effect ──────► rejected
@@ -20,7 +22,7 @@ from gateway.cli.output import Exit, fail, moment, state
 from gateway.cli.person import actor, journal_of
 from gateway.contract import Operation
 from gateway.engine.config import Configuration
-from gateway.engine.lifecycle import ACCEPTED, DEAD, IN_DOUBT, PENDING, REJECTED, gives_up
+from gateway.engine.lifecycle import ACCEPTED, DEAD, HELD, IN_DOUBT, PENDING, REJECTED, gives_up
 from gateway.store import open_clerk
 from gateway.store.api import Advance, DeliveryRow, MessageRow
 from gateway.store.reader import Reader
@@ -36,6 +38,8 @@ _LEADS = {
     (Choice.TOOK_EFFECT, IN_DOUBT): ACCEPTED,
     (Choice.NO_EFFECT, IN_DOUBT): REJECTED,
     (Choice.NO_EFFECT, DEAD): REJECTED,
+    (Choice.LET_GO, HELD): PENDING,
+    (Choice.NO_EFFECT, HELD): REJECTED,
 }
 
 _WARNINGS = {
@@ -46,6 +50,10 @@ _WARNINGS = {
     Choice.ASK_AGAIN: (
         "再次查询后网关可能冲正。若已按“已生效”线下处理，会与之矛盾",
         "asking again may end in a reversal: wrong where it was settled by hand as done",
+    ),
+    Choice.LET_GO: (
+        "前置核验未放行。须已另行核实，责任由经办人承担",
+        "the check before it did not clear it: only after it was established otherwise, on your responsibility",
     ),
     Choice.TOOK_EFFECT: (
         "须已与对方对账，确认该笔已记账。此后网关不再查询或冲正",

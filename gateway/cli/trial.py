@@ -59,6 +59,7 @@ def run_check(configuration: Configuration, partner: Partner, timeout: float) ->
             listeners=closed,
             reactor=reactor,
             state_dir=Path(folder),
+            mappings=configuration.gateway.mappings,
         )
         checker = partner.adapter.checker(partner.settings, context)
         if checker is None:

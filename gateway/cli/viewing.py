@@ -6,6 +6,8 @@ cannot be written, nothing is shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.cli.person import actor, journal_of
 from gateway.contract import ConfigError, Unavailable
 from gateway.engine.config import Configuration
@@ -13,21 +15,24 @@ from gateway.store import open_clerk
 from gateway.store.api import Record
 
 
-def record_view(configuration: Configuration, message_id: str, reason: str) -> None:
-    """Commits the entry `payload.viewed`.
+def record_view(
+    configuration: Configuration, message_ids: Sequence[str], reason: str, by: str = "gateway message show"
+) -> None:
+    """Commits one entry `payload.viewed` for each message, all or none.
 
     Raises:
         Unavailable: it could not be committed; the payload must not be shown.
     """
-    entry = journal_of(configuration).entry(
-        "payload.viewed",
-        message=message_id,
-        actor=actor(),
-        detail={"reason": reason, "by": "gateway message show"},
+    journal = journal_of(configuration)
+    entries = tuple(
+        journal.entry(
+            "payload.viewed", message=message_id, actor=actor(), detail={"reason": reason, "by": by}
+        )
+        for message_id in message_ids
     )
     try:
         with open_clerk(configuration.gateway.store) as clerk:
-            clerk.record(Record((entry,)))
+            clerk.record(Record(entries))
     except (ConfigError, Unavailable) as error:
         raise Unavailable(
             f"无法写入审计日志，因此不显示：{error.zh}", f"not shown, since it cannot be audited: {error.en}"

@@ -26,14 +26,14 @@ _PROTOCOLS: dict[str, type] = {
 
 def problems(adapter: Adapter[Any], settings: Settings) -> list[str]:
     """What is wrong with the objects the adapter's factories return."""
-    needed = _needed(adapter)
+    needed = _needed(adapter, settings)
     with tempfile.TemporaryDirectory() as folder:
         context = _context(Path(folder))
         return [p for role in _PROTOCOLS for p in _ability(adapter, role, role in needed, settings, context)]
 
 
-def _needed(adapter: Adapter[Any]) -> set[str]:
-    operations = adapter.manifest.operations
+def _needed(adapter: Adapter[Any], settings: Settings) -> set[str]:
+    operations = adapter.operations_of(settings)
     needed = {"receiver" if o.direction == "in" else "sender" for o in operations}
     if any(o.on_unknown in ("query", "reverse") for o in operations):
         needed.add("resolver")

@@ -2,7 +2,7 @@
 
 Each ability is a small protocol of its own; an adapter offers only those its kind of partner needs.
 
-    partner asks us     Receiver ── Inbox.request / Inbox.accept / Inbox.refuse ──► engine
+    partner asks us     Receiver ── Inbox.request / accept / refuse / handled ──► engine
     we ask the partner  engine ──► Sender.prepare ─► (attempt committed) ─► Sender.send ─► Outcome
     nobody knows        engine ──► Resolver.query / Resolver.reverse
     an operator asks    `gateway partner test` ──► Checker.check
@@ -11,7 +11,7 @@ Each ability is a small protocol of its own; an adapter offers only those its ki
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -19,7 +19,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from gateway.canonical import Body, Message
-from gateway.contract.manifest import Manifest
+from gateway.contract.errors import ConfigError
+from gateway.contract.manifest import Manifest, Operation
 from gateway.contract.outcome import Outcome, QueryOutcome, ReverseOutcome
 from gateway.contract.settings import Settings
 
@@ -80,6 +81,15 @@ class Refusal:
     code: str  #: stable: `malformed`, `invalid`, `unknown-operation`, `signature`, `replay`, `too-large`, …
     field: str = ""
     rule: str = ""
+    raw: bytes = b""  #: only its salted digest is kept
+    partner_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """A request that the adapter answers by itself: nothing is owed to anybody for it. Audited."""
+
+    kind: str  #: what was asked, stable: a transaction number, an operation
     raw: bytes = b""  #: only its salted digest is kept
     partner_message_id: str | None = None
 
@@ -163,6 +173,11 @@ class Inbox(Protocol):
         store cannot commit, raises Unavailable."""
         ...
 
+    async def handled(self, handled: Handled) -> str:
+        """Records a request that the adapter answers by itself, such as a sign-in, and returns the id under
+        which it is on record; answer only after that. If the store cannot commit, raises Unavailable."""
+        ...
+
     async def reference(self, partner_message_id: str) -> str | None:
         """The reference (such as a msgid) under which an earlier message of this partner was sent on; None
         where no such message was accepted, or it ended without being sent.
@@ -188,6 +203,11 @@ class Context:
     listeners: Listeners
     reactor: Any  #: Twisted's; `Any` because its interfaces are zope ones
     state_dir: Path  #: for files of the adapter's own; survives restarts
+    #: Folders of the operator's own mappings and code tables; an adapter lays them over its shipped ones.
+    mappings: tuple[Path, ...] = ()
+    #: Tells how far a long `Sender.send` has come: its `Prepared.reference`, how many parts of how many are done.
+    #: Operators see it with the delivery. May be called as often as one likes.
+    progress: Callable[[str, int, int], None] = lambda _reference, _done, _total: None
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -261,6 +281,14 @@ def _none(_settings: Any, _context: Context) -> None:
     return None
 
 
+def _whole(raw: bytes) -> bytes:
+    return raw
+
+
+def _nothing(_settings: Any) -> Iterable[ConfigError]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Adapter(Generic[S]):
     """The object behind an entry point in the group `gateway.adapters`."""
@@ -272,3 +300,17 @@ class Adapter(Generic[S]):
     resolver: Callable[[S, Context], Resolver | None] = field(default=_none)
     receiver: Callable[[S, Context], Receiver | None] = field(default=_none)
     checker: Callable[[S, Context], Checker | None] = field(default=_none)
+    #: What a partner with these settings can do; None: all that the manifest lists. Where the manifest says
+    #: `configured`, the settings alone tell; elsewhere they can only leave some out.
+    operations: Callable[[S], Iterable[Operation]] | None = None
+    #: What is wrong with settings beyond their declaration, such as with files they name; each with the
+    #: `path` inside the settings (`operations[0].request`). Reads files, contacts nobody.
+    problems: Callable[[S], Iterable[ConfigError]] = field(default=_nothing)
+
+    #: What a mapping reads of a stored raw message: without SOAP, signature or other wrapping around it.
+    #: For tools that read stored messages again; raises ValueError where it is not there.
+    document: Callable[[bytes], bytes] = field(default=_whole)
+
+    def operations_of(self, settings: S) -> tuple[Operation, ...]:
+        """What a partner with these settings can do."""
+        return self.manifest.operations if self.operations is None else tuple(self.operations(settings))

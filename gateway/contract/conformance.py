@@ -5,8 +5,8 @@
     def test_conformance() -> None:
         assert problems(adapter, {"url": "http://127.0.0.1:9/"}) == []
 
-Every problem is a sentence that says what to correct. A sample is a folder `samples/<case>/` with what the wire
-bytes mean, and the bytes beside it:
+Every problem is a sentence that says what to correct. A sample is a folder `samples/<case>/`, or
+`samples/<group>/<case>/`, with what the wire bytes mean, and the bytes beside it:
 
     canonical.json            {"type": "identity.person.queried.v1", "data": {…}}; or several `canonical*.json`
     expected.json             instead, where the bytes are no canonical message (a refusal): any JSON
@@ -50,13 +50,13 @@ def problems(adapter: Adapter[Any], example_settings: Mapping[str, Any] | Settin
         settings = adapter.settings.model_validate(_plain(example_settings))
     except ValidationError as error:
         return [*found, f"example settings are refused: {_short(error)}"]
-    return [*found, *abilities.problems(adapter, settings)]
+    return [*found, *_offered(adapter, settings), *abilities.problems(adapter, settings)]
 
 
 def sample_cases(adapter: Adapter[Any]) -> list[Path]:
-    """The folders of the adapter's samples, by name."""
-    root = adapter.folder / "samples"
-    return sorted(entry for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
+    """The folders of the adapter's samples, by name. A folder that holds folders groups cases."""
+    folders = [entry for entry in (adapter.folder / "samples").rglob("*") if entry.is_dir()]
+    return sorted(folder for folder in folders if not any(entry.is_dir() for entry in folder.iterdir()))
 
 
 def canonical_sample(file: Path) -> Body:
@@ -118,9 +118,29 @@ def _title(what: str, title: Title) -> Iterator[str]:
 
 
 def _operations(adapter: Adapter[Any]) -> Iterator[str]:
-    operations = adapter.manifest.operations
-    if not operations:
+    manifest = adapter.manifest
+    if manifest.configured:
+        if adapter.operations is None:
+            yield "manifest says configured, but the adapter does not tell operations from settings"
+        return
+    if not manifest.operations:
         yield "manifest has no operations"
+    yield from _sound(manifest.operations)
+
+
+def _offered(adapter: Adapter[Any], settings: Settings) -> Iterator[str]:
+    """The operations that the example settings make of it."""
+    operations = adapter.operations_of(settings)
+    if not operations:
+        yield "example settings offer no operation"
+    if adapter.manifest.configured:
+        yield from _sound(operations)
+    elif not set(operations) <= set(adapter.manifest.operations):
+        yield "settings offer operations that the manifest does not list"
+    yield from (f"example settings: {problem.en}" for problem in adapter.problems(settings))
+
+
+def _sound(operations: tuple[Operation, ...]) -> Iterator[str]:
     for operation in operations:
         yield from _operation(operation)
     yield from _repeated("operation name", [o.name for o in operations])
@@ -140,10 +160,7 @@ def _operation(operation: Operation) -> Iterator[str]:
         yield f"{what}: style one-way has no reply type"
     if operation.direction == "in" and operation.on_unknown is not None:
         yield f"{what}: on_unknown belongs to direction out only"
-    if operation.direction == "out" and operation.on_unknown is None:
-        yield f"{what}: direction out must declare on_unknown"
-    if operation.moves_money and operation.on_unknown == "resend":
-        yield f"{what}: moves money, so on_unknown must not be resend"
+    yield from (en for _, _, en in operation.unsafe())
 
 
 def _repeated(what: str, values: list[str]) -> Iterator[str]:
@@ -159,7 +176,8 @@ def _folder(adapter: Adapter[Any]) -> Iterator[str]:
     if not cases:
         yield "samples/ holds no case: every codec is tested with recorded bytes"
     for case in cases:
-        yield from (f"samples/{case.name}: {problem}" for problem in _sample(case))
+        where = case.relative_to(adapter.folder).as_posix()
+        yield from (f"{where}: {problem}" for problem in _sample(case))
 
 
 def _sample(case: Path) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 CONTRACT_VERSION = 1
 
@@ -38,6 +39,21 @@ class Operation(_Frozen):
     on_unknown: OnUnknown | None = Field(default=None, description="required for direction out")
     moves_money: bool = False
 
+    def unsafe(self) -> Iterator[tuple[str, str, str]]:
+        """Key, Chinese and English of everything by which the engine could not run it safely."""
+        if self.direction == "out" and self.on_unknown is None:
+            yield (
+                "on_unknown",
+                f"操作 {self.name} 必须声明 on_unknown",
+                f"operation {self.name} must declare on_unknown",
+            )
+        if self.moves_money and self.on_unknown == "resend":
+            yield (
+                "on_unknown",
+                f"操作 {self.name} 涉及资金，结果不明时不得直接重发",
+                f"operation {self.name} moves money: an unknown outcome must not be sent again blindly",
+            )
+
 
 class Manifest(_Frozen):
     """An adapter's manifest."""
@@ -46,7 +62,16 @@ class Manifest(_Frozen):
     title: Title
     contract: int = Field(description="version of the adapter contract it was written for")
     transports: tuple[str, ...] = ()
-    operations: tuple[Operation, ...]
+    operations: tuple[Operation, ...] = ()
+    configured: bool = Field(
+        default=False, description="the operations are those each partner's settings declare; it lists none"
+    )
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Manifest:
+        if self.configured and self.operations:
+            raise ValueError("configured: operations come from the settings, so none may stand here")
+        return self
 
     def outbound(self, message_type: str) -> Operation | None:
         """The operation by which this adapter delivers messages of that type, if it does."""

@@ -75,20 +75,8 @@ def _check(manifest: Manifest, file: Path) -> None:
             path="contract",
         )
     for operation in manifest.operations:
-        if operation.direction == "out" and operation.on_unknown is None:
-            raise ConfigError(
-                f"操作 {operation.name} 必须声明 on_unknown",
-                f"operation {operation.name} must declare on_unknown",
-                file=str(file),
-                path=f"operations.{operation.name}.on_unknown",
-            )
-        if operation.moves_money and operation.on_unknown == "resend":
-            raise ConfigError(
-                f"操作 {operation.name} 涉及资金，结果不明时不得直接重发",
-                f"operation {operation.name} moves money: an unknown outcome must not be sent again blindly",
-                file=str(file),
-                path=f"operations.{operation.name}.on_unknown",
-            )
+        for key, zh, en in operation.unsafe():
+            raise ConfigError(zh, en, file=str(file), path=f"operations.{operation.name}.{key}")
 
 
 def load(name: str) -> Adapter[Any]:

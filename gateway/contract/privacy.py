@@ -18,7 +18,10 @@ _LISTED: Final = """
     private_key passphrase
 """
 _NAMES: Final = frozenset(_LISTED.split())
-_ENDINGS: Final = ("_certno", "_cert_no", "_card_no", "_token", "_password", "_secret", "_phone", "psn_name")
+_ENDINGS: Final = (
+    "_certno", "_cert_no", "_card_no", "_account_no", "_token", "_password", "_secret", "_phone",
+    "psn_name", "account_name", "debtor_name", "creditor_name",
+)  # fmt: skip
 
 # Identity numbers have 18 places (15 before 1999; the last may be X), bank cards 16 to 19, mobile numbers 11.
 _NUMBERS: Final = re.compile(r"\d{15,}[Xx]?|(?<![0-9A-Za-z])1[3-9]\d{9}(?![0-9A-Za-z])")

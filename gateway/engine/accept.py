@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.canonical import Message, type_of
@@ -15,6 +15,7 @@ from gateway.canonical.envelope import encode_body
 from gateway.contract import (
     Clock,
     Conflict,
+    Handled,
     Inbound,
     Log,
     Pending,
@@ -25,7 +26,7 @@ from gateway.contract import (
     Unavailable,
 )
 from gateway.engine.journal import Journal
-from gateway.engine.lifecycle import DEAD, FINAL, PENDING
+from gateway.engine.lifecycle import DEAD, FINAL, HELD, PENDING
 from gateway.engine.observer import Observer
 from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox, routing_key
@@ -36,6 +37,11 @@ from gateway.store.api import Accept, AuditRow, DeliveryRow, Existing, MessageRo
 
 #: No reply will follow by itself: a person closed the delivery, or must act first.
 _NOTHING_COMES = FINAL | {DEAD}
+#: After so long a held delivery is looked at even if nothing else has drawn attention to it.
+LOOK_AGAIN_MS = 5_000
+
+#: Puts the question that must be answered before a held message goes on.
+Ask = Callable[[Message], None]
 
 
 def milliseconds(moment: dt.datetime) -> int:
@@ -60,7 +66,7 @@ class Acceptor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Owed:
+class Owed:
     """An accepted message with everything that was committed for it."""
 
     message: Message
@@ -68,17 +74,83 @@ class _Owed:
     deliveries: tuple[DeliveryRow, ...]
 
 
+def owe(
+    parts: Acceptor,
+    message: Message,
+    targets: Sequence[Target],
+    raw: bytes,
+    same: bytes,
+    *,
+    held: bool = False,
+) -> tuple[Owed, Accept]:
+    """A message with its deliveries, and the unit that commits them.
+
+    Args:
+        raw: the bytes it came in.
+        same: what must be equal for a repetition to be the same message.
+        held: nothing may be sent until a question is answered (`clearance.py`).
+    """
+    sealed = parts.vault.seal_message(message)
+    evidence = parts.vault.seal(raw, message.id, "raw")
+    row = MessageRow(
+        id=message.id,
+        type=message.type,
+        direction="in",
+        partner=message.partner,
+        partner_message_id=message.partner_message_id,
+        idempotency=hashlib.sha256(same).digest(),
+        correlation_id=message.correlation_id,
+        causation_id=message.causation_id,
+        region=message.region,
+        subject=message.subject,
+        mapping=message.mapping,
+        created=milliseconds(message.time),
+        deadline=None if message.deadline is None else milliseconds(message.deadline),
+        body=sealed.blob,
+        raw=evidence.blob,
+    )
+    deliveries = tuple(_delivery(parts, message, row.created, target, held=held) for target in targets)
+    audit: tuple[AuditRow, ...] = (parts.journal.accepted(message, evidence.digest, sealed.digest),)
+    return Owed(message, sealed.blob, deliveries), Accept(row, deliveries, audit)
+
+
+def _delivery(parts: Acceptor, message: Message, created: int, target: Target, *, held: bool) -> DeliveryRow:
+    return DeliveryRow(
+        id=parts.ids(),
+        message_id=message.id,
+        partner=target.partner,
+        operation=target.operation.name,
+        style="one-way" if message.deadline is None else "request-reply",
+        state=HELD if held else PENDING,
+        routing_key=routing_key(message.type, message.region, target.partner),
+        ordering_key=message.ordering_key,
+        created=created,
+        updated=created,
+        next_at=created + LOOK_AGAIN_MS if held else None,
+        reason="waits for a question to be answered" if held else None,
+    )
+
+
+def publish(parts: Acceptor, owed: Owed) -> None:
+    """Hands what was committed to the bus; what is held stays."""
+    for delivery in owed.deliveries:
+        parts.order.remember(delivery.partner, delivery.ordering_key)
+        if delivery.state == PENDING:
+            parts.outbox.publish(delivery, owed.body, fresh=True)
+
+
 class PartnerInbox:
     """The `Inbox` of one partner."""
 
-    def __init__(self, partner: str, parts: Acceptor, log: Log) -> None:
+    def __init__(self, partner: str, parts: Acceptor, log: Log, ask: Ask) -> None:
         self._partner = partner
         self._parts = parts
         self._log = log
+        self._ask = ask
 
     async def accept(self, inbound: Inbound) -> Receipt:
         """See `gateway.contract.Inbox.accept`."""
-        owed, unit = self._understand(inbound, None, "one-way")
+        owed, unit = self._understand(inbound, None)
         existing = await self._commit(unit)
         if existing is not None:
             self._same(existing, unit.message, inbound)
@@ -89,7 +161,7 @@ class PartnerInbox:
     async def request(self, inbound: Inbound, timeout: float) -> Replied | Pending:
         """See `gateway.contract.Inbox.request`."""
         deadline = self._parts.clock.now() + dt.timedelta(seconds=timeout)
-        owed, unit = self._understand(inbound, deadline, "request-reply")
+        owed, unit = self._understand(inbound, deadline)
         reply = self._parts.replies.wait(owed.message.id, timeout)
         try:
             existing = await self._commit(unit)
@@ -117,22 +189,37 @@ class PartnerInbox:
             detail["rule"] = refusal.rule
         if refusal.partner_message_id:
             detail["partner_message_id"] = refusal.partner_message_id
-        witness = parts.vault.witness(refusal.raw, refusal_id) if refusal.raw else None
-        if witness is not None:
-            detail["sealed_salt"] = witness.text
-        entry = parts.journal.entry(
-            "message.refused",
-            message=refusal_id,
-            partner=self._partner,
-            digest=None if witness is None else witness.digest,
-            detail=detail,
-        )
-        await parts.store.commit(Record((entry,)))
+        await self._on_record("message.refused", refusal_id, refusal.raw, detail)
         parts.observer.refused(self._partner, refusal.code)
         self._log.warning(
             "message.refused", refusal=refusal_id, code=refusal.code, field=refusal.field, rule=refusal.rule
         )
         return refusal_id
+
+    async def handled(self, handled: Handled) -> str:
+        """See `gateway.contract.Inbox.handled`."""
+        handled_id = self._parts.ids()
+        detail: dict[str, str | int] = {"kind": handled.kind, "bytes": len(handled.raw)}
+        if handled.partner_message_id:
+            detail["partner_message_id"] = handled.partner_message_id
+        await self._on_record("message.handled", handled_id, handled.raw, detail)
+        self._log.info("message.handled", message=handled_id, kind=handled.kind)
+        return handled_id
+
+    async def _on_record(self, event: str, identity: str, raw: bytes, detail: dict[str, str | int]) -> None:
+        """An audit entry of its own, for what is no message of the store."""
+        parts = self._parts
+        witness = parts.vault.witness(raw, identity) if raw else None
+        if witness is not None:
+            detail["sealed_salt"] = witness.text
+        entry = parts.journal.entry(
+            event,
+            message=identity,
+            partner=self._partner,
+            digest=None if witness is None else witness.digest,
+            detail=detail,
+        )
+        await parts.store.commit(Record((entry,)))
 
     async def reference(self, partner_message_id: str) -> str | None:
         """See `gateway.contract.Inbox.reference`."""
@@ -147,7 +234,7 @@ class PartnerInbox:
             )
         return sent
 
-    def _understand(self, inbound: Inbound, deadline: dt.datetime | None, style: str) -> tuple[_Owed, Accept]:
+    def _understand(self, inbound: Inbound, deadline: dt.datetime | None) -> tuple[Owed, Accept]:
         """Makes the message and the unit that commits it.
 
         Raises:
@@ -163,12 +250,11 @@ class PartnerInbox:
                 code="no-route",
             )
         message_id = parts.ids()
-        now = parts.clock.now()
         message = Message(
             id=message_id,
             source=f"/partners/{self._partner}",
             type=message_type,
-            time=now,
+            time=parts.clock.now(),
             subject=inbound.subject,
             partner=self._partner,
             partner_message_id=inbound.partner_message_id,
@@ -181,42 +267,9 @@ class PartnerInbox:
             mapping=inbound.mapping,
             data=inbound.body,
         )
-        body = parts.vault.seal_message(message)
-        raw = parts.vault.seal(inbound.raw, message_id, "raw")
-        row = MessageRow(
-            id=message_id,
-            type=message_type,
-            direction="in",
-            partner=self._partner,
-            partner_message_id=inbound.partner_message_id,
-            idempotency=_idempotency(inbound),
-            correlation_id=message_id,
-            causation_id=None,
-            region=inbound.region,
-            subject=inbound.subject,
-            mapping=inbound.mapping,
-            created=milliseconds(now),
-            deadline=None if deadline is None else milliseconds(deadline),
-            body=body.blob,
-            raw=raw.blob,
-        )
-        deliveries = tuple(self._delivery(row, target, style, inbound.ordering_key) for target in targets)
-        audit: tuple[AuditRow, ...] = (parts.journal.accepted(message, raw.digest, body.digest),)
-        return _Owed(message, body.blob, deliveries), Accept(row, deliveries, audit)
-
-    def _delivery(self, row: MessageRow, target: Target, style: str, ordering_key: str | None) -> DeliveryRow:
-        return DeliveryRow(
-            id=self._parts.ids(),
-            message_id=row.id,
-            partner=target.partner,
-            operation=target.operation.name,
-            style=style,
-            state=PENDING,
-            routing_key=routing_key(row.type, row.region, target.partner),
-            ordering_key=ordering_key,
-            created=row.created,
-            updated=row.created,
-        )
+        same = inbound.idempotency if inbound.idempotency is not None else encode_body(inbound.body)
+        first = parts.router.first(message_type, self._partner, inbound.region)
+        return owe(parts, message, targets, inbound.raw, same, held=first is not None)
 
     async def _commit(self, unit: Accept) -> Existing | None:
         parts = self._parts
@@ -230,10 +283,10 @@ class PartnerInbox:
             self._log.info("message.repeated", message=existing.message_id, type=unit.message.type)
         return existing
 
-    def _publish(self, owed: _Owed) -> None:
-        for delivery in owed.deliveries:
-            self._parts.order.remember(delivery.partner, delivery.ordering_key)
-            self._parts.outbox.publish(delivery, owed.body, fresh=True)
+    def _publish(self, owed: Owed) -> None:
+        publish(self._parts, owed)
+        if owed.deliveries[0].state == HELD:
+            self._ask(owed.message)
 
     def _same(self, existing: Existing, row: MessageRow, inbound: Inbound) -> None:
         if existing.idempotency != row.idempotency:
@@ -267,8 +320,3 @@ class PartnerInbox:
                     return Replied(message_id=message_id, reply=reply, repeated=repeated)
         state = deliveries[0].state if deliveries else PENDING
         return Pending(message_id=message_id, state=state)
-
-
-def _idempotency(inbound: Inbound) -> bytes:
-    same = inbound.idempotency if inbound.idempotency is not None else encode_body(inbound.body)
-    return hashlib.sha256(same).digest()

@@ -18,6 +18,7 @@ from gateway.contract.randomness import RandomPool
 from gateway.engine.accept import Acceptor, PartnerInbox, milliseconds
 from gateway.engine.admin import Admin
 from gateway.engine.auditing import AuditLog
+from gateway.engine.clearance import Clearance
 from gateway.engine.config import Configuration, Partner
 from gateway.engine.deliver import Courier, Receiving
 from gateway.engine.gate import Gate
@@ -142,6 +143,8 @@ class Gateway:
             ids=self.ids,
             clock=self.clock,
         )
+        self.clearance = Clearance(self.acceptor, self.recorder, self.log)
+        self.recorder.ended = self.clearance.ended
         self.keeper = Keeper(
             store,
             self.bus,
@@ -149,6 +152,7 @@ class Gateway:
             self.outbox,
             self.couriers,
             self.mediators,
+            self.clearance,
             self._live,
             self.log,
         )
@@ -185,6 +189,10 @@ class Gateway:
 
     def _context(self, partner: Partner, log: Log) -> Context:
         state_dir = self.configuration.data_dir / "adapters" / partner.name
+
+        def progress(reference: str, done: int, total: int) -> None:
+            self.couriers[partner.name].progress(reference, done, total)
+
         return Context(
             partner=partner.name,
             region=partner.region,
@@ -192,11 +200,13 @@ class Gateway:
             random=self.random,
             log=log,
             serials=BlockSerials(self.store, partner.name),
-            inbox=PartnerInbox(partner.name, self.acceptor, log),
+            inbox=PartnerInbox(partner.name, self.acceptor, log, self.clearance.begin),
             replay=StoredReplayGuard(self.store, partner.name, self.clock),
             listeners=self.listeners,
             reactor=self.reactor,
             state_dir=state_dir,
+            progress=progress,
+            mappings=self.configuration.gateway.mappings,
         )
 
     async def _start_duties(self) -> None:

@@ -44,8 +44,8 @@ class Partner:
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """What its adapter can do."""
-        return self.adapter.manifest.operations
+        """What its adapter can do for it, with these settings."""
+        return self.adapter.operations_of(self.settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,12 @@ class GatewaySettings(Settings):
     audit: AuditSettings
     admin: AdminSettings = AdminSettings()
     engine: EngineSettings = EngineSettings()
+    mappings: tuple[Path, ...] = Field(
+        default=(),
+        description="自有映射与代码表的目录，覆盖或补充随附的 / folders of mappings and code tables of your own, which"
+        " replace shipped ones of the same name and version, or add to them",
+        examples=[["mappings"]],
+    )
     logs: LogSettings = LogSettings()
 
 
@@ -156,11 +162,55 @@ class When(Settings):
         return self.region if set(self.region) & set("*?") else f"{self.region}*"
 
 
+class FirstSettings(Settings):
+    """A question whose answer decides whether a message goes on (前置核验)."""
+
+    ask: str = Field(
+        description="询问的报文类型 / message type of the question",
+        examples=["identity.verification.asked.v1"],
+    )
+    of: str = Field(description="向哪个伙伴询问 / the partner that answers", examples=["police"])
+    take: dict[str, str] = Field(
+        alias="with",
+        description="询问的字段: 取自原报文的字段 / field of the question: field of the message",
+        examples=[{"identity_no": "document_no", "name": "person_name"}],
+    )
+    fixed: dict[str, str] = Field(
+        default={}, description="询问的字段: 固定值 / field of the question: fixed value"
+    )
+    purpose: str = Field(
+        min_length=1,
+        max_length=100,
+        description="询问个人信息的用途，写入审计日志 / why personal data is asked for; audited",
+        examples=["住院登记身份核验"],
+    )
+    decide_by: str = Field(
+        description="答复中据以判断的字段 / field of the answer that decides", examples=["outcome"]
+    )
+    proceed: tuple[str, ...] = Field(
+        min_length=1, description="放行的答复 / answers that let it go on", examples=[["match"]]
+    )
+    refuse: dict[str, str] = Field(
+        default={},
+        description="拒绝的答复: 告知发送方的原因 / answers that refuse it: what the sender is told",
+        examples=[{"mismatch": "姓名与身份证号不一致 / name and number do not belong together"}],
+    )
+    otherwise: Literal["proceed", "refuse", "hold"] = Field(
+        description="其余答复或得不到答复时：放行、拒绝、留待人工 / any other answer, or none: go on, refuse, wait for a person"
+    )
+    patience: Duration = Field(
+        default=10.0, gt=0, description="等待答复的时限 / how long an answer is waited for", examples=["10s"]
+    )
+
+
 class RouteSettings(Settings):
     """One entry of `routes.yaml`; the first that fits a message decides."""
 
     name: Name
     when: When
+    first: FirstSettings | None = Field(
+        default=None, description="前置核验 / a question that must be answered before the message goes on"
+    )
     to: tuple[str, ...] = Field(min_length=1, description="目标伙伴 / receiving partners")
 
     @field_validator("to")

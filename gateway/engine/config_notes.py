@@ -60,8 +60,7 @@ def _impatience(draft: Draft, partner: PartnerDraft) -> Iterator[Problem]:
 
 
 def _reaches(draft: Draft, partner: PartnerDraft, target: PartnerDraft) -> bool:
-    operations = partner.adapter.manifest.operations if partner.adapter is not None else ()
-    sent = [operation.request for operation in operations if operation.direction == "in"]
+    sent = [operation.request for operation in partner.operations or () if operation.direction == "in"]
     return any(
         target.base.name in entry.route.to
         and fnmatchcase(partner.base.name, entry.route.source)

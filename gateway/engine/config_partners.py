@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from gateway.contract import Adapter, ConfigError, plugins
+from gateway.contract import Adapter, ConfigError, Settings, plugins
 from gateway.engine.config_model import PartnerSettings
 from gateway.engine.config_problem import Place
 from gateway.engine.config_read import Draft, PartnerDraft
@@ -27,7 +28,26 @@ def read_partner(draft: Draft, name: str) -> None:
         return
     if settings is not None:
         settings = anchored(settings, draft.folder)
+        _examine(document, adapter, settings)
     draft.partners.append(PartnerDraft(document, base, adapter, settings))
+
+
+def _examine(document: Document, adapter: Adapter[Any] | None, settings: Settings) -> None:
+    """What only the adapter can tell of its settings, and what the engine must know of their operations."""
+    assert adapter is not None
+    for problem in adapter.problems(settings):
+        place = _place(problem.path)
+        document.add(place, "可用的设置 / working settings", problem.zh, problem.en)
+    if adapter.manifest.configured:
+        for index, operation in enumerate(adapter.operations_of(settings)):
+            for key, zh, en in operation.unsafe():
+                document.add(("settings", "operations", index, key), "manual", zh, en)
+
+
+def _place(path: str) -> Place:
+    """`operations[0].request` as a place below the settings."""
+    steps = re.findall(r"[^.\[\]]+", path)
+    return ("settings", *(int(step) if step.isdigit() else step for step in steps))
 
 
 def _split(value: Value) -> tuple[Value, Value]:

@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from gateway.contract import Adapter, Settings
-from gateway.engine.config_model import GatewaySettings, PartnerSettings, RouteSettings
+from gateway.contract import Adapter, Operation, Settings
+from gateway.engine.config_model import FirstSettings, GatewaySettings, PartnerSettings, RouteSettings
 from gateway.engine.config_problem import Place, Problem
 from gateway.engine.config_schema import anchored, validate
 from gateway.engine.config_secrets import fill
 from gateway.engine.config_yaml import Document, read
-from gateway.engine.routes import Route
+from gateway.engine.routes import First, Route
 from gateway.store.settings import SQLITE
 
 
@@ -28,6 +28,15 @@ class PartnerDraft:
     base: PartnerSettings
     adapter: Adapter[Any] | None = None
     settings: Settings | None = None
+
+    @property
+    def operations(self) -> tuple[Operation, ...] | None:
+        """What it can do; None where that cannot be told yet."""
+        if self.adapter is None:
+            return None
+        if self.settings is not None:
+            return self.adapter.operations_of(self.settings)
+        return None if self.adapter.manifest.configured else self.adapter.manifest.operations
 
 
 @dataclass(slots=True)
@@ -137,4 +146,20 @@ def _route(base: RouteSettings) -> Route:
         source=base.when.source,
         region=base.when.region_glob,
         to=base.to,
+        first=None if base.first is None else _first(base.first),
+    )
+
+
+def _first(base: FirstSettings) -> First:
+    return First(
+        ask=base.ask,
+        of=base.of,
+        take=tuple(base.take.items()),
+        fixed=tuple(base.fixed.items()),
+        purpose=base.purpose,
+        decide_by=base.decide_by,
+        proceed=frozenset(base.proceed),
+        refuse=base.refuse,
+        otherwise=base.otherwise,
+        patience=base.patience,
     )

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from gateway.canonical import BODIES
+from gateway.engine.config_first import examine
 from gateway.engine.config_listeners import listeners
 from gateway.engine.config_problem import Place
 from gateway.engine.config_read import Draft, PartnerDraft, RouteDraft
 from gateway.engine.config_schema import suggestion
 from gateway.engine.config_yaml import Document
+from gateway.engine.routes import GATEWAY
 
 
 def cross_check(draft: Draft) -> None:
@@ -20,8 +22,9 @@ def cross_check(draft: Draft) -> None:
     for entry in draft.routes:
         _targets(draft, document, entry)
         _type(draft, document, entry)
+        examine(draft, document, entry)
     for partner in draft.partners:
-        if partner.base.enabled and partner.adapter is not None:
+        if partner.base.enabled and partner.operations is not None:
             _inbound(draft, document, partner)
     listeners(draft)
 
@@ -30,6 +33,9 @@ def _names(draft: Draft) -> None:
     seen: dict[str, str] = {}
     for partner in draft.partners:
         _once(partner.document, ("name",), partner.base.name, seen)
+        if partner.base.name == GATEWAY:
+            zh, en = f"名称 {GATEWAY} 留给网关自己", f"the name {GATEWAY!r} is the gateway's own"
+            partner.document.add(("name",), "其他名称 / another name", zh, en)
     seen = {}
     for entry in draft.routes:
         _once(draft.documents["routes.yaml"], (entry.index, "name"), entry.base.name, seen)
@@ -81,23 +87,19 @@ def _type(draft: Draft, document: Document, entry: RouteDraft) -> None:
 
 def _known_targets(draft: Draft, entry: RouteDraft) -> Iterator[PartnerDraft]:
     for partner in draft.partners:
-        if partner.base.name in entry.base.to and partner.base.enabled and partner.adapter is not None:
+        if partner.base.name in entry.base.to and partner.base.enabled and partner.operations is not None:
             yield partner
 
 
 def _deliverable(partner: PartnerDraft) -> set[str]:
     """The message types its adapter can take to the partner."""
-    operations = partner.adapter.manifest.operations if partner.adapter else ()
-    return {o.request for o in operations if o.direction == "out"}
+    return {o.request for o in partner.operations or () if o.direction == "out"}
 
 
 def _inbound(draft: Draft, routes: Document, partner: PartnerDraft) -> None:
     """Whatever the partner can send must have somewhere to go."""
-    assert partner.adapter is not None
-    # By convention an adapter that lets a partner call only some operations lists them in `operations`.
-    allowed = getattr(partner.settings, "operations", None)
-    for operation in partner.adapter.manifest.operations:
-        if operation.direction == "in" and (allowed is None or operation.name in allowed):
+    for operation in partner.operations or ():
+        if operation.direction == "in":
             _route_of(draft, routes, partner, operation.request)
 
 

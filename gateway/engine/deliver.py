@@ -38,6 +38,9 @@ from gateway.engine.outbox import binding_of
 from gateway.engine.recorder import Recorder, Work
 from gateway.store.api import Advance, DeliveryRow
 
+#: Seconds between two commits of an attempt's progress.
+_PROGRESS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
@@ -65,6 +68,8 @@ class Courier:
         self._recorder = recorder
         self._instance = instance
         self._log = log
+        self._sending: dict[str, DeliveryRow] = {}  #: by reference
+        self._told: dict[str, float] = {}  #: reference → when its progress was last committed
         self._consumer: Consumer | None = None
         self._idle: list[Deferred[None]] = []
 
@@ -218,7 +223,25 @@ class Courier:
             delivery, state=SENDING, attempts=delivery.attempts + 1, reference=prepared.reference
         )
 
+    def progress(self, reference: str, done: int, total: int) -> None:
+        """How far an attempt under way has come; committed about once a second."""
+        delivery, now = self._sending.get(reference), self._recorder.clock.monotonic()
+        if delivery is None or (done < total and now - self._told.get(reference, 0.0) < _PROGRESS):
+            return
+        self._told[reference] = now
+        unit = Advance(
+            delivery_id=delivery.id,
+            before=SENDING,
+            after=SENDING,
+            at=milliseconds(self._recorder.clock.now()),
+            owner=self._instance,
+            reason=f"{done} of {total}",
+        )
+        # Only for people: where the store is away, the next one will do.
+        self._recorder.store.commit(unit).addErrback(lambda _: None)
+
     async def _send(self, delivery: DeliveryRow, message: Message, prepared: Prepared) -> Outcome | NotSent:
+        self._sending[prepared.reference] = delivery
         try:
             outcome = await self.to.sender.send(message, prepared)
         except PartnerDown as down:
@@ -227,6 +250,9 @@ class Courier:
         except Exception as error:  # whatever went wrong, something may have been sent
             self._log.error("send.broken", delivery=delivery.id, error=type(error).__name__)
             return Unknown(reason=f"adapter failed: {type(error).__name__}")
+        finally:
+            self._sending.pop(prepared.reference, None)
+            self._told.pop(prepared.reference, None)
         self.gate.reached()
         return outcome
 

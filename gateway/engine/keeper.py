@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from gateway.bus.contract import Bus, BusError, TopologyRefused
 from gateway.contract import Log, Unknown
 from gateway.engine.accept import milliseconds
+from gateway.engine.clearance import Clearance
 from gateway.engine.deliver import Courier
-from gateway.engine.lifecycle import IN_DOUBT, PENDING, SENDING, WAITING, after_attempt
+from gateway.engine.lifecycle import HELD, IN_DOUBT, PENDING, SENDING, WAITING, after_attempt
 from gateway.engine.outbox import Outbox
 from gateway.engine.recorder import Recorder, Work, unrecorded
 from gateway.engine.resolve import Mediator
@@ -33,6 +34,7 @@ class Keeper:
         outbox: Outbox,
         couriers: Mapping[str, Courier],
         mediators: Mapping[str, Mediator],
+        clearance: Clearance,
         live: Callable[[], Awaitable[list[str]]],
         log: Log,
     ) -> None:
@@ -42,6 +44,7 @@ class Keeper:
         self._outbox = outbox
         self._couriers = couriers
         self._mediators = mediators
+        self._clearance = clearance
         self._live = live
         self._log = log
         self._resolving: dict[str, None] = {}
@@ -53,6 +56,10 @@ class Keeper:
             await self._again(delivery, now)
         for delivery in await self._store.due(IN_DOUBT, now, _PAGE):
             self._resolve(delivery)
+        for delivery in await self._store.due(HELD, now, _PAGE):
+            row = await self._store.message(delivery.message_id)
+            if row is not None:
+                await self._clearance.look(self._recorder.vault.open_message(row.body, row.id))
 
     async def _again(self, delivery: DeliveryRow, now: int) -> None:
         row = await self._store.message(delivery.message_id)

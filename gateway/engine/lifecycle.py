@@ -14,6 +14,8 @@
     in-doubt ──query: Absent────► waiting                              └──────────► waiting   (one-way: sent
              (only `on_unknown: query`;                                              anew under a new reference)
               `reverse` reverses first)
+    accept ──► held ──the answer to a question lets it go──► pending      (a route's `first`, see `clearance.py`)
+                └───it refuses, or nobody waits any more───► REJECTED
     in-doubt ──neither, tries used up──► in-doubt without a next time: a person decides
     in-doubt ──a person──► ACCEPTED, REJECTED, or in-doubt with a next time;  dead ──a person──► REJECTED
 
@@ -24,7 +26,7 @@ dies there leaves an unknown outcome, and is treated as one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from gateway.contract import (
     Absent,
@@ -38,10 +40,10 @@ from gateway.contract import (
     Unknown,
 )
 
-PENDING, SENDING, WAITING, IN_DOUBT = "pending", "sending", "waiting", "in-doubt"
+HELD, PENDING, SENDING, WAITING, IN_DOUBT = "held", "pending", "sending", "waiting", "in-doubt"
 ACCEPTED, REJECTED, REVERSED, DEAD = "accepted", "rejected", "reversed", "dead"
 FINAL = frozenset({ACCEPTED, REJECTED, REVERSED})
-OPEN = frozenset({PENDING, SENDING, WAITING, IN_DOUBT})
+OPEN = frozenset({HELD, PENDING, SENDING, WAITING, IN_DOUBT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,10 @@ class NotSent:
     reason: str
 
 
+#: The stable codes by which a sender is told that its message had no effect.
+Refusal: TypeAlias = Literal["rejected", "reversed", "not-delivered", "not-cleared"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What happens next."""
@@ -96,7 +102,7 @@ class Step:
     reason: str | None = None
     counted: bool = True  #: whether it was an attempt
     renew: bool = False  #: the next attempt is a new exchange with a new reference
-    refusal: Literal["rejected", "reversed", "not-delivered"] | None = None  #: what the sender is told
+    refusal: Refusal | None = None  #: what the sender is told
 
 
 def after_attempt(outcome: Outcome | NotSent, standing: Standing, policy: Policy) -> Step:
@@ -173,3 +179,24 @@ def _still_unknown(reason: str, standing: Standing, policy: Policy) -> Step:
         return Step(after=IN_DOUBT, reason=f"{reason}; {standing.resolutions} tries: a person must decide")
     delay = policy.resolve.delay(standing.resolutions, standing.chance)
     return Step(after=IN_DOUBT, delay=delay, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What the answer to a question means for what is held."""
+
+    verdict: Literal["proceed", "refuse", "hold", "wait", "expire"]
+    reason: str  #: for operators
+    code: str = "not-cleared"  #: the answer, where it refuses
+    text: str = ""  #: what the sender is told
+
+
+def after_clearance(ruling: Ruling, look_again: float) -> Step:
+    """What follows a look at a held delivery; `look_again` seconds until the next one."""
+    if ruling.verdict == "proceed":
+        return Step(after=PENDING, reason=ruling.reason)
+    if ruling.verdict == "refuse":
+        return Step(after=REJECTED, reason=ruling.reason, refusal="not-cleared")
+    if ruling.verdict == "expire":
+        return Step(after=REJECTED, reason=ruling.reason, refusal="not-delivered")
+    return Step(after=HELD, delay=look_again if ruling.verdict == "wait" else None, reason=ruling.reason)

@@ -26,7 +26,7 @@ from gateway.contract import (
 )
 from gateway.engine.accept import milliseconds
 from gateway.engine.journal import Journal
-from gateway.engine.lifecycle import ACCEPTED, FINAL, NotSent, Standing, Step
+from gateway.engine.lifecycle import ACCEPTED, DEAD, FINAL, NotSent, Standing, Step
 from gateway.engine.observer import Observer
 from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox
@@ -40,6 +40,7 @@ AnyOutcome = Accepted | Rejected | RetryLater | NotSent | Unknown | Absent | Rev
 _WORDS = {
     "rejected": "对方拒绝 / refused by the receiver",
     "reversed": "结果不明，已冲正，未生效；请以新的报文标识重新提交 / the outcome was unknown and has been reversed: send it again under a new message id",
+    "not-cleared": "前置核验未通过，未受理 / the check that must come first did not let it go on",
     "not-delivered": "未能在期限内送达，未生效；请以新的报文标识重新提交 / not delivered in time, without effect: send it again under a new message id",
 }
 
@@ -82,6 +83,8 @@ class Recorder:
         self.observer = observer
         self.clock = clock
         self.chance = random.random
+        #: Told when a delivery has ended: final, or dead.
+        self.ended: Callable[[Message], None] = lambda _: None
         #: Told when something falls due so many seconds on.
         self.hurry: Callable[[float], None] = lambda _: None
         self._replies = replies
@@ -164,6 +167,8 @@ class Recorder:
         )
         if reply is not None:
             self._replies.settle(delivery.message_id, reply)
+        if step.after in FINAL or step.after == DEAD:
+            self.ended(work.message)
         if step.after in FINAL:
             await self._release_next(delivery.partner, delivery.ordering_key)
         return True
@@ -183,10 +188,11 @@ class Recorder:
             return None if outcome.reply is None else self._message(work, outcome.reply, outcome.mapping)
         if step.refusal is None:
             return None
-        said = outcome if isinstance(outcome, Rejected) else None
+        no = outcome if isinstance(outcome, Rejected) else None
+        said = no if step.refusal == "rejected" else None  # in the partner's words, not in ours
         body = RequestRefused(
             code=step.refusal,
-            reason=said.reason if said is not None and step.refusal == "rejected" else _WORDS[step.refusal],
+            reason=no.reason if no is not None and no.reason else _WORDS[step.refusal],
             field=said.field if said is not None else None,
             raw_code=said.code if said is not None else None,
             raw_text=said.reason if said is not None else None,

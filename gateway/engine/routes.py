@@ -6,8 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from typing import Any, Final, Literal
 
 from gateway.contract import Operation
+
+#: Who asks the questions of `First`. No partner may have this name.
+GATEWAY: Final = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A question that must be answered before a message goes on. See `clearance.py`."""
+
+    ask: str  #: message type of the question
+    of: str  #: the partner that answers
+    take: tuple[tuple[str, str], ...]  #: (field of the question, field of the message)
+    fixed: tuple[tuple[str, Any], ...]  #: (field of the question, value)
+    purpose: str
+    decide_by: str  #: field of the answer
+    proceed: frozenset[str]
+    refuse: Mapping[str, str]  #: answer → what the sender is told
+    otherwise: Literal["proceed", "refuse", "hold"]
+    patience: float  #: seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +39,7 @@ class Route:
     source: str
     region: str
     to: tuple[str, ...]
+    first: First | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +57,31 @@ class Router:
         self._routes = tuple(routes)
         self._operations = operations
         self.targets = lru_cache(maxsize=4096)(self._targets)
+        self.first = lru_cache(maxsize=4096)(self._first)
 
     def _targets(self, message_type: str, source: str, region: str) -> tuple[Target, ...]:
         """Every delivery owed for such a message; empty where no route fits."""
+        route = self._route(message_type, source, region)
+        found = () if route is None else (self.target(partner, message_type) for partner in route.to)
+        return tuple(target for target in found if target is not None)
+
+    def _first(self, message_type: str, source: str, region: str) -> First | None:
+        """What must be asked before such a message goes on."""
+        route = self._route(message_type, source, region)
+        return None if route is None else route.first
+
+    def _route(self, message_type: str, source: str, region: str) -> Route | None:
         for route in self._routes:
             if (
                 fnmatchcase(message_type, route.message_type)
                 and fnmatchcase(source, route.source)
                 and fnmatchcase(region, route.region)
             ):
-                found = (self._target(partner, message_type) for partner in route.to)
-                return tuple(target for target in found if target is not None)
-        return ()
+                return route
+        return None
 
-    def _target(self, partner: str, message_type: str) -> Target | None:
+    def target(self, partner: str, message_type: str) -> Target | None:
+        """The partner with the operation that takes such messages to it; None where it has none."""
         for operation in self._operations.get(partner, ()):
             if operation.direction == "out" and operation.request == message_type:
                 return Target(partner, operation)

@@ -6,6 +6,7 @@ are not disturbed. When the Deferred fires, the unit is durable.
 
 States of a delivery (the engine owns the machine; the store only compares and sets):
 
+    held ─► pending (cleared) | rejected (refused by a check)
     pending ─► sending ─► accepted | rejected | waiting ─► pending …
                      └──► in-doubt ─► accepted | rejected | reversed | pending …
     waiting ─► dead ─► pending (replayed by a person) | rejected (closed by a person)
@@ -57,7 +58,7 @@ class DeliveryRow(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     created: int
     updated: int
-    next_at: int | None = None  #: when `waiting` or `in-doubt` is taken up again
+    next_at: int | None = None  #: when `held`, `waiting` or `in-doubt` is taken up again
     reason: str | None = None  #: for operators; no personal data
     owner: str | None = None  #: instance that is `sending`
     prepared: bytes | None = None  #: sealed `Prepared`
@@ -183,7 +184,7 @@ class Store(Protocol):
         ...
 
     def due(self, state: str, now: int, limit: int) -> Deferred[list[DeliveryRow]]:
-        """Deliveries in `state` (`waiting`, `in-doubt`) whose next_at has come, oldest next_at first."""
+        """Deliveries in `state` (`held`, `waiting`, `in-doubt`) whose next_at has come, oldest next_at first."""
         ...
 
     def owed(

@@ -133,10 +133,12 @@ def owed(
 
 
 def for_people(session: Session, limit: int) -> list[tuple[DeliveryRow, MessageRow]]:
-    """Deliveries that need a person, the longest waiting first; then those in doubt that are still tried."""
+    """Deliveries that need a person, the longest waiting first; then those in doubt that are still tried.
+
+    What is held and looked at again by itself needs nobody."""
     found = session.rows(
         f"""SELECT {DELIVERY}, {MESSAGE} FROM {DELIVERIES} JOIN messages m ON m.id = d.message_id
-            WHERE d.state IN ('dead', 'in-doubt')
+            WHERE d.state IN ('dead', 'in-doubt') OR (d.state = 'held' AND d.next_at IS NULL)
             ORDER BY CASE WHEN d.next_at IS NULL THEN 0 ELSE 1 END, d.updated, d.id LIMIT ?""",
         (limit,),
     )

@@ -59,8 +59,9 @@ MIGRATIONS: Final = (
             "CREATE INDEX deliveries_sending ON deliveries (owner) WHERE state = 'sending'",
             """CREATE INDEX deliveries_due ON deliveries (state, next_at)
                 WHERE state IN ('waiting', 'in-doubt', 'dead')""",
-            f"""CREATE INDEX deliveries_order ON deliveries (partner, ordering_key, id)
-                WHERE ordering_key IS NOT NULL AND state IN ({UNFINISHED_SQL})""",
+            """CREATE INDEX deliveries_order ON deliveries (partner, ordering_key, id)
+                WHERE ordering_key IS NOT NULL
+                AND state IN ('pending', 'sending', 'waiting', 'in-doubt', 'dead')""",
             "CREATE INDEX deliveries_reference ON deliveries (reference) WHERE reference IS NOT NULL",
             # Kept by the writer, since counting millions of rows for every metrics scrape would not do.
             # `shard` keeps processes from waiting for each other's rows.
@@ -89,6 +90,18 @@ MIGRATIONS: Final = (
                 f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL"
                 for table, column in (("messages", "body"), ("messages", "raw"), ("prepared", "sealed"))
             ),
+        ),
+    ),
+    Migration(
+        2,
+        "deliveries held until a question is answered",
+        common=(
+            "DROP INDEX deliveries_due",
+            """CREATE INDEX deliveries_due ON deliveries (state, next_at)
+                WHERE state IN ('held', 'waiting', 'in-doubt', 'dead')""",
+            "DROP INDEX deliveries_order",
+            f"""CREATE INDEX deliveries_order ON deliveries (partner, ordering_key, id)
+                WHERE ordering_key IS NOT NULL AND state IN ({UNFINISHED_SQL})""",
         ),
     ),
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.canonical import Body, IdSource, Message, type_of
-from gateway.contract import Context, Inbound, Pending, Receipt, Refusal, Replied
+from gateway.contract import Context, Handled, Inbound, Pending, Receipt, Refusal, Replied
 
 
 @dataclass
@@ -98,6 +98,7 @@ class RecordingInbox:
     answer: Answerer | None = None
     accepted: list[Inbound] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    handled_ones: list[Handled] = field(default_factory=list)
     references: dict[str, str] = field(default_factory=dict)
     replies: dict[str, Replied] = field(default_factory=dict)
     error: Exception | None = None  #: raised by every method, to play a store that cannot commit
@@ -132,6 +133,11 @@ class RecordingInbox:
         self._check()
         self.refused.append(refusal)
         return f"refused-{len(self.refused)}"
+
+    async def handled(self, handled: Handled) -> str:
+        self._check()
+        self.handled_ones.append(handled)
+        return f"handled-{len(self.handled_ones)}"
 
     async def reference(self, partner_message_id: str) -> str | None:
         self._check()

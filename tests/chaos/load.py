@@ -11,8 +11,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from adapters.hospital import invented
-from adapters.hospital.simulator import Answer, HospitalSimulator
+from adapters.hospital.simulator import Answer, HospitalSimulator, invented
 from demo.stage import HOSPITAL, Stage
 from gateway.audit.entry import decode
 from gateway.audit.verify import verify_log
@@ -39,7 +38,7 @@ class Hospital:
     def __post_init__(self) -> None:
         self.simulator = HospitalSimulator(
             self.stage.url,
-            paasid=self.stage.account(HOSPITAL, "authentication"),
+            paasid=self.stage.account(HOSPITAL, "soap", "authentication"),
             token=self.stage.secret(HOSPITAL),
             repeats=400,
             pause=0.1,

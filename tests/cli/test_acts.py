@@ -231,3 +231,20 @@ def test_the_actor_is_not_taken_from_the_environment(monkeypatch: pytest.MonkeyP
     for text, expected in (("4294967295", ""), ("4000000", ""), ("0", " login:root")):
         login.write_text(text)
         assert person.actor() == f"os:4000000{expected}"
+
+
+def test_what_a_check_holds_is_listed_and_let_go_by_a_person(stocked: Stocked) -> None:
+    message_id = owe(stocked, "held", reason="police: not_found: a person must decide")
+    listed = _json("message", "work", "-c", stocked.folder)
+    assert [(row["message"], row["state"]) for row in listed] == [(message_id, "held")]
+    done = _act(stocked, "settle", message_id, "--let-go")
+    assert (done["before"], done["after"]) == ("held", "pending")
+    entry = _last(stocked, message_id)
+    assert entry is not None
+    assert entry.detail is not None
+    assert (entry.event, entry.detail["choice"]) == ("delivery.settled", "let-go")
+
+
+def test_what_the_gateway_still_asks_about_is_not_listed(stocked: Stocked) -> None:
+    owe(stocked, "held", next_at=int(time.time() * 1000) + 5000)
+    assert _json("message", "work", "-c", stocked.folder) == []

@@ -77,7 +77,12 @@ CANCEL = "settlement.cancellation.requested.v1"
 
 def _adapter(name: str, settings: type[Settings], *operations: Operation) -> Adapter[Any]:
     manifest = Manifest(name=name, title=Title(zh=name, en=name), contract=1, operations=operations)
-    return Adapter(folder=Path(__file__).parent, manifest=manifest, settings=settings)
+
+    def offered(own: Any) -> list[Operation]:
+        allowed = getattr(own, "operations", None)
+        return [o for o in operations if allowed is None or o.name in allowed]
+
+    return Adapter(folder=Path(__file__).parent, manifest=manifest, settings=settings, operations=offered)
 
 
 ADAPTERS = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from gateway.contract import ConfigError
 from gateway.engine.config import Problem, lint
 from tests.config.support import ENVIRONMENT
 
@@ -135,6 +137,25 @@ def test_a_wide_glob_must_be_deliverable(folder: Path, monkeypatch: pytest.Monke
     (problem,) = lint(folder, ENVIRONMENT)
     assert (problem.file, problem.line, problem.path) == (ROUTES, 3, "[0].to[0]")
     assert "identity.person.queried.v1" in problem.en
+
+
+def test_operations_of_settings_must_be_safe_to_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever declares them: money is never sent again blindly."""
+    from tests.config import support
+
+    centre = support.ADAPTERS["centre"]
+    blind = [o.model_copy(update={"on_unknown": "resend"}) for o in centre.manifest.operations]
+    manifest = centre.manifest.model_copy(update={"operations": (), "configured": True})
+    open_centre = dataclasses.replace(
+        centre,
+        manifest=manifest,
+        operations=lambda settings: blind,
+        problems=lambda settings: [ConfigError("没有此文件", "no such file", path="codes.a[0]")],
+    )
+    monkeypatch.setitem(support.ADAPTERS, "centre", open_centre)
+    found = [(p.file, p.path, p.en) for p in lint(folder, ENVIRONMENT)]
+    assert (CENTRE, "settings.codes.a[0]", "no such file") in found
+    assert [path for _, path, en in found if "moves money" in en] == ["settings.operations[0].on_unknown"]
 
 
 def test_no_problem_shows_a_secret(folder: Path) -> None:

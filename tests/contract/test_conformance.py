@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from gateway.contract import Adapter, Manifest, Operation, Secret, Settings, Title
+from gateway.contract import Adapter, ConfigError, Manifest, Operation, Secret, Settings, Title
 from gateway.contract import conformance as kit
 
 SAMPLE = {
@@ -98,7 +98,7 @@ def test_a_sound_adapter_has_no_problems(sound) -> None:
         ({"title": Title(zh="Query", en="查询")}, "zh is not Chinese"),
         ({"title": Title(zh="查询", en="")}, "en is not English"),
         ({"on_unknown": None}, "must declare on_unknown"),
-        ({"moves_money": True, "on_unknown": "resend"}, "must not be resend"),
+        ({"moves_money": True, "on_unknown": "resend"}, "must not be sent again blindly"),
         ({"direction": "in"}, "belongs to direction out only"),
         ({"direction": "in", "on_unknown": None}, "need a receiver"),
     ],
@@ -217,3 +217,30 @@ def test_an_inbound_operation(sound) -> None:
         async def stop(self) -> None: ...
 
     assert problems(dataclasses.replace(sound, manifest=manifest, receiver=Ear)) == ""
+
+
+def test_operations_that_the_settings_declare(sound) -> None:
+    declared = sound.manifest.operations
+    manifest = sound.manifest.model_copy(update={"operations": (), "configured": True})
+    (sound.folder / "manifest.yaml").write_text(
+        json.dumps(manifest.model_dump(mode="json")), encoding="utf-8"
+    )
+    open_adapter = dataclasses.replace(sound, manifest=manifest)
+    assert "does not tell operations from settings" in problems(open_adapter)
+    assert problems(dataclasses.replace(open_adapter, operations=lambda settings: declared)) == ""
+    assert "offer no operation" in problems(dataclasses.replace(open_adapter, operations=lambda settings: ()))
+    blind = declared[0].model_copy(update={"on_unknown": None})
+    assert "must declare on_unknown" in problems(
+        dataclasses.replace(open_adapter, operations=lambda settings: [blind])
+    )
+
+
+def test_settings_offer_only_what_the_manifest_lists(sound) -> None:
+    other = sound.manifest.operations[0].model_copy(update={"name": "Other"})
+    found = problems(dataclasses.replace(sound, operations=lambda settings: [other]))
+    assert "operations that the manifest does not list" in found
+
+
+def test_what_an_adapter_says_of_its_settings_is_shown(sound) -> None:
+    wrong = ConfigError("映射有误", "no such mapping", path="mapping")
+    assert "no such mapping" in problems(dataclasses.replace(sound, problems=lambda settings: [wrong]))

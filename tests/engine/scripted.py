@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from gateway.canonical import Body
 from gateway.canonical.settlement import ClaimSettled, ClaimSubmitted
+from gateway.canonical.verification import PersonCheckAnswered, PersonCheckAsked
 from gateway.contract import (
     Absent,
     Accepted,
@@ -31,7 +32,7 @@ from gateway.engine.assembly import Gateway
 from gateway.engine.config import Configuration, Partner
 from gateway.engine.config_model import GatewaySettings
 from gateway.engine.lifecycle import Backoff, Policy
-from gateway.engine.routes import Route
+from gateway.engine.routes import First, Route
 from tests.twisted_runner import sleep
 
 CHINA = dt.timezone(dt.timedelta(hours=8))
@@ -161,6 +162,63 @@ class Platform:
         return sorted({v for v in visits if visits.count(v) > 1})
 
 
+CHECK = Operation(
+    name="check",
+    title=Title(zh="核验", en="check"),
+    direction="out",
+    request="identity.check.asked.v1",
+    reply="identity.check.answered.v1",
+    on_unknown="resend",
+)
+
+
+@dataclass
+class Police:
+    """The partner that must be asked first."""
+
+    outcome: str = "match"
+    otherwise: str = "refuse"
+    patience: float = 5.0
+    name: str = "示例甲"
+    asked: list[PersonCheckAsked] = field(default_factory=list)
+    purposes: list[str | None] = field(default_factory=list)
+    script: list[Script] = field(default_factory=list)
+    hold: Deferred[None] | None = None
+
+    @property
+    def first(self) -> First:
+        """What a route says of it."""
+        return First(
+            ask=CHECK.request,
+            of="police",
+            take=(("document_no", "certificate_no"), ("region", "treatment_region")),
+            fixed=(
+                ("name", self.name),
+                ("operator_code", "op01"),
+                ("operator_name", "示例员"),
+                ("operator_department", "住院处"),
+            ),
+            purpose="住院登记核验",
+            decide_by="outcome",
+            proceed=frozenset({"match"}),
+            refuse={"mismatch": "姓名与身份证号不一致 / name and number do not belong together"},
+            otherwise=self.otherwise,  # type: ignore[arg-type]
+            patience=self.patience,
+        )
+
+    async def prepare(self, message: Any) -> Prepared:
+        return Prepared(operation="check", reference=f"P{len(self.asked)}", content=b"{}")
+
+    async def send(self, message: Any, prepared: Prepared) -> Any:
+        self.asked.append(message.data)
+        self.purposes.append(message.purpose)
+        if self.hold is not None:
+            await self.hold
+        if self.script:
+            return self.script.pop(0)(message, prepared)
+        return Accepted(reply=PersonCheckAnswered(outcome=self.outcome), raw=b"{}", mapping="p@1")
+
+
 class _NoSettings(Settings):
     pass
 
@@ -225,7 +283,12 @@ FAST = Policy(
 
 
 def configuration(
-    folder: Path, platform: Platform, contexts: dict[str, Context], on_unknown: str, **gateway: Any
+    folder: Path,
+    platform: Platform,
+    contexts: dict[str, Context],
+    on_unknown: str,
+    police: Police | None = None,
+    **gateway: Any,
 ) -> Configuration:
     title = Title(zh="测试", en="test")
 
@@ -245,6 +308,15 @@ def configuration(
         sender=lambda *_: platform,
         resolver=lambda *_: platform,
     )
+    register = Adapter(
+        folder=folder,
+        manifest=Manifest(name="police", title=title, contract=1, operations=(CHECK,)),
+        settings=_NoSettings,
+        sender=lambda *_: police,
+    )
+    adapters = {"hospital": hospital, "province": province}
+    if police is not None:
+        adapters["police"] = register
     partners = {
         name: Partner(
             name=name,
@@ -256,7 +328,7 @@ def configuration(
             policy=FAST,
             concurrency=16,
         )
-        for name, adapter in {"hospital": hospital, "province": province}.items()
+        for name, adapter in adapters.items()
     }
     settings = {
         "node": "test",
@@ -273,18 +345,22 @@ def configuration(
         folder=folder,
         gateway=GatewaySettings.model_validate(settings),
         partners=partners,
-        routes=(Route("all", "*", "*", "*", ("province",)),),
+        routes=(Route("all", "*", "*", "*", ("province",), None if police is None else police.first),),
     )
 
 
 @asynccontextmanager
 async def running(
-    folder: Path, platform: Platform | None = None, on_unknown: str = "reverse", **gateway: Any
+    folder: Path,
+    platform: Platform | None = None,
+    on_unknown: str = "reverse",
+    police: Police | None = None,
+    **gateway: Any,
 ) -> AsyncIterator[Scene]:
     """A gateway for the time of a block; the same folder again is the same gateway restarted."""
     platform = platform or Platform()
     contexts: dict[str, Context] = {}
-    started = Gateway(configuration(folder, platform, contexts, on_unknown, **gateway), reactor)
+    started = Gateway(configuration(folder, platform, contexts, on_unknown, police, **gateway), reactor)
     await started.start()
     try:
         yield Scene(started, platform, contexts["hospital"])

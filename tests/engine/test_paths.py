@@ -343,3 +343,20 @@ async def test_the_digest_of_refused_input_can_be_shown_to_be_right(tmp_path: Pa
         sealed = b64decode(str(entry.detail["sealed_salt"]))
         salt, _ = scene.gateway.keyring.open_with_salt(sealed, about(refusal, "salt"))
         assert entry.digest == salted_digest(salt, b"<what they sent>")
+
+
+async def test_a_long_attempt_tells_how_far_it_has_come(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        scene.platform.hold = Deferred()
+        receipt = await scene.context.inbox.accept(scene.inbound(1))
+        await scene.reaches(receipt.message_id, "sending")
+        for done in (1, 2, 3):  # the second and third come too soon after the first
+            scene.gateway.couriers["province"].progress("M1", done, 9)
+        for _ in range(100):
+            [delivery] = await scene.gateway.store.deliveries_of(receipt.message_id)
+            if delivery.reason:
+                break
+            await sleep(0.02)
+        assert delivery.reason == "1 of 9"
+        scene.platform.hold.callback(None)
+        await scene.reaches(receipt.message_id, "accepted")

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.canonical.settlement import ReversalDone
 from mappings import SHIPPED, MappingError, Refused, load, parse_json
-from mappings.mapping import Mapping
 from mappings.report import MAX_FAULTS
-from tests.mappings.tools import REVERSAL, make
+from tests.mappings.tools import REVERSAL, make, rules
 
 DONE = ReversalDone(original_message_id="M1", raw_code="0", raw_text="好")
 XML = "{kind: xml, root: r, namespace: 'urn:a', namespaces: {p: 'urn:b'}}"
 NESTED = REVERSAL.replace("at: code", "at: head/p:code").replace("at: text", "at: tail/text")
-
-
-def rules(mapping: Mapping, data: bytes) -> list[tuple[str, str]]:
-    with pytest.raises(MappingError) as refused:
-        mapping.decode(data)
-    return [(f.field, f.rule) for f in refused.value.faults]
 
 
 class TestJson:
@@ -194,7 +188,7 @@ class TestErrors:
         with pytest.raises(TypeError, match="takes from elsewhere only"):
             make(tmp_path).decode(b"{}", raw_code="0")
         with pytest.raises(TypeError, match="only encodes"):
-            load(SHIPPED / "settlement" / "5203.input.yaml").decode(b"{}")
+            make(tmp_path, direction="encode").decode(b"{}")
         with pytest.raises(TypeError, match="only decodes"):
             make(tmp_path, direction="decode").encode(DONE)
 
@@ -232,10 +226,10 @@ class TestErrors:
             assert rules(mapping, data.replace(b"{x}", b"{y}")) == [("kind", "const")]
 
 
-def _settled_with_wrong_fund():  # type: ignore[no-untyped-def]
+def _settled_with_wrong_fund() -> Any:
     from msgspec.structs import replace
 
     mapping = load(SHIPPED / "settlement" / "2207.output.yaml")
     wire = SHIPPED / "settlement" / "samples" / "2207.output" / "good" / "wire.json"
-    body = mapping.decode(wire.read_bytes(), raw_code="0")
+    body: Any = mapping.decode(wire.read_bytes(), raw_code="0")
     return replace(body, funds=(replace(body.funds[0], fund="基金"),))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mappings import Mapping, load
+import pytest
+
+from mappings import Mapping, MappingError, load
 
 #: A complete mapping of the smallest message; tests replace parts of it.
 REVERSAL = """\
@@ -33,3 +35,25 @@ def write(folder: Path, text: str = REVERSAL, **replaced: str) -> Path:
 
 def make(folder: Path, text: str = REVERSAL, **replaced: str) -> Mapping:
     return load(write(folder, text, **replaced))
+
+
+def lines(folder: Path, codec: str, *fields: str, **keys: str) -> Mapping:
+    """A mapping of a small message with these lines: `{at: a, to: raw_code, as: text(6)}`."""
+    canonical = keys.pop("canonical", "settlement.reversal.done.v1")
+    head = [
+        *REVERSAL.splitlines()[:3],
+        f"canonical: {canonical}",
+        f"codec: {codec}",
+        *(f"{k}: {v}" for k, v in keys.items()),
+        "fields:",
+    ]
+    path = folder / "test.yaml"
+    path.write_text("\n".join([*head, *(f"  - {line}" for line in fields)]) + "\n", encoding="utf-8")
+    return load(path)
+
+
+def rules(mapping: Mapping, data: bytes) -> list[tuple[str, str]]:
+    """What the mapping says of bytes it refuses: places and rules."""
+    with pytest.raises(MappingError) as refused:
+        mapping.decode(data)
+    return [(f.field, f.rule) for f in refused.value.faults]

@@ -16,9 +16,10 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 
+from adapters.settlement.simulator.books import Options
 from adapters.settlement.simulator.faults import KINDS, Fault, Faults
 from adapters.settlement.simulator.ledger import Ledger, Settlement
-from adapters.settlement.simulator.platform import Options, Platform
+from adapters.settlement.simulator.platform import Platform
 from adapters.settlement.simulator.wire import SimulatorSite
 
 __all__ = ["KINDS", "Fault", "Ledger", "Options", "Platform", "Settlement", "Simulator"]

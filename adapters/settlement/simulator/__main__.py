@@ -25,6 +25,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--window", type=float, default=300.0, help="seconds a timestamp may be off")
     parser.add_argument("--sign-in", action="store_true", help="demand a sign_no from 9001")
     parser.add_argument("--not-found", choices=["failure", "success"], default="failure", help="of 2601")
+    parser.add_argument(
+        "--duplicate-rows", choices=["refuse", "replace"], default="refuse", help="of 2204, 2301"
+    )
     parser.add_argument("--no-details", action="store_true", help="settle without fee details")
     parser.add_argument("--unknown-person", action="append", default=[], metavar="NUMBER")
     parser.add_argument("--seed", type=int, default=1, help="of the faults' probabilities")
@@ -64,6 +67,7 @@ def main() -> None:
         window=arguments.window,
         sign_in=arguments.sign_in,
         reversal_not_found=arguments.not_found,
+        duplicate_rows=arguments.duplicate_rows,
         need_details=not arguments.no_details,
         fast=arguments.fast,
         seed=arguments.seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from adapters.settlement.simulator.fees import Line
 from adapters.settlement.simulator.ledger import Settlement
 from adapters.settlement.simulator.people import Person
 from gateway.canonical.money import fen_to_yuan as yuan
@@ -15,15 +16,16 @@ def _q(text: str) -> str:
     return _quote(text).decode()
 
 
-def setlinfo(s: Settlement, person: Person) -> bytes:
-    """`output` of 2207 and 5203."""
+def setlinfo(s: Settlement, person: Person, *, recorded: bool = True) -> bytes:
+    """`output` of 2207, 2304 and 5203; without a number that of 2206 and 2303."""
+    number = f',"setl_id":"{s.setl_id}"' if recorded else ""
     return (
-        f'{{"setlinfo":{{"mdtrt_id":{_q(s.mdtrt_id)},"setl_id":"{s.setl_id}","psn_no":{_q(s.psn_no)}'
+        f'{{"setlinfo":{{"mdtrt_id":{_q(s.mdtrt_id)}{number},"psn_no":{_q(s.psn_no)}'
         f',"psn_name":{_q(person.name)},"psn_cert_type":"01","certno":{_q(person.certno)},"gend":"{person.gend}"'
         f',"naty":"01","brdy":"{person.birth}","age":{person.age},"insutype":{_q(s.insutype)}'
         f',"psn_type":"{person.psn_type}","cvlserv_flag":"0","setl_time":"{s.time}","mdtrt_cert_type":"02"'
         f',"med_type":{_q(s.med_type)},{_amounts(s)},"psn_cash_pay":{yuan(s.cash)}'
-        f',"clr_way":"1","clr_type":"11"}}'
+        f',"clr_way":"1","clr_type":"{21 if s.inpatient else 11}"}}'
         f',"setldetail":[{_fund(s)}]}}'
     ).encode()
 
@@ -36,10 +38,11 @@ def queried(s: Settlement, person: Person) -> bytes:
 
 
 def refund(s: Settlement) -> bytes:
-    """`output` of 2208. `pdn_cash_pay` is the interface's own spelling."""
+    """`output` of 2208 and 2305. `pdn_cash_pay` is the interface's own spelling of 2208."""
+    cash = "psn_cash_pay" if s.inpatient else "pdn_cash_pay"
     return (
         f'{{"setlinfo":{{"mdtrt_id":{_q(s.mdtrt_id)},"setl_id":"{s.setl_id}","setl_time":"{s.time}"'
-        f',{_amounts(s)},"pdn_cash_pay":{yuan(s.cash)}}},"setldetail":[{_fund(s)}]}}'
+        f',{_amounts(s)},"{cash}":{yuan(s.cash)}}},"setldetail":[{_fund(s)}]}}'
     ).encode()
 
 
@@ -59,6 +62,19 @@ def _fund(s: Settlement) -> str:
         f'{{"fund_pay_type":"310100","inscp_scp_amt":{yuan(s.scope)},"crt_payb_lmt_amt":999999.00'
         f',"fund_payamt":{yuan(s.pooling)},"fund_pay_type_name":"职工基本医疗保险统筹基金","setl_proc_info":""}}'
     )
+
+
+def priced(lines: list[Line]) -> bytes:
+    """`output` of 2204 and 2301: ten percent of each line is paid by the patient ahead of the fund."""
+    rows = ",".join(
+        f'{{"feedetl_sn":{_q(line.row.feedetl_sn)},"det_item_fee_sumamt":{yuan(line.fen)},"cnt":{line.row.cnt:f}'
+        f',"pric":{line.row.pric:f},"pric_uplmt_amt":999999.000000,"selfpay_prop":0.1000,"fulamt_ownpay_amt":0.00'
+        f',"overlmt_amt":0.00,"preselfpay_amt":{yuan(line.advance)},"inscp_scp_amt":{yuan(line.fen - line.advance)}'
+        f',"chrgitm_lv":"02","med_chrgitm_type":"09","bas_medn_flag":"0","hi_nego_drug_flag":"0"'
+        f',"chld_medc_flag":"0","list_sp_item_flag":"0","lmt_used_flag":"0","drt_reim_flag":"0","memo":""}}'
+        for line in lines
+    )
+    return f'{{"result":[{rows}]}}'.encode()
 
 
 def person_info(p: Person, region: str) -> bytes:

@@ -59,7 +59,9 @@ class Control:
             ],
             "in_force": sum(s.in_force for s in ledger.settlements.values()),
             "requests": self._platform.count,
-            "uploads": len(ledger.details),
+            "uploads": len(ledger.fees.batches),
+            "visits": len(self._platform.books.visits.by_id),
+            "filings": len(self._platform.filings.filed),
         }
 
     def _requests(self, query: str, _body: bytes) -> dict[str, Any]:

@@ -31,6 +31,10 @@ KINDS: Final = {
     "http-status": "HTTP `status` without processing",
     "slow-drip": "processes, then writes the answer in small pieces over `seconds`",
     "gbk": "answers in GBK",
+    "mixed-charset": "answers in UTF-8 with a value in GBK",
+    "rows-reversed": "answers with the rows of every list in the opposite order",
+    "delivered-twice": "processes the request twice, and answers once",
+    "truncated-file": "answers a download with half of the file",
     "other-person": "processes, yet answers with another person's settlement",
     "other-total": "processes, yet answers with another total",
 }

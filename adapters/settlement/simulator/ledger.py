@@ -1,4 +1,4 @@
-"""The platform's books: visits, fee details, settlements, and what was reversed. No wire, no clock.
+"""The platform's books: persons, settlements, and what was reversed. No wire, no clock.
 
 One settlement is in force until it is refunded (2208) or reversed (2601). A second one for the same charge
 batch is accepted when it comes under a new msgid, as platforms do, and counted: it is the mistake this
@@ -12,15 +12,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from adapters.settlement.simulator.fees import BatchKey, Fees, Refused
 from adapters.settlement.simulator.people import Person, invent
 
-BatchKey = tuple[str, str, str]  #: fixmedins_code, mdtrt_id, chrg_bchno
-
 _POOLING_PERCENT: Final = 70
-
-
-class Refused(Exception):
-    """The platform says no: `infcode` -1 with this text."""
 
 
 class Settlement(Struct, kw_only=True):
@@ -45,6 +40,7 @@ class Settlement(Struct, kw_only=True):
     cash: int
     balance: int
     region: str
+    inpatient: bool = False
     refund_of: str | None = None
     refunded_by: str | None = None
     reversed: bool = False
@@ -77,18 +73,31 @@ class Order(Struct, frozen=True, kw_only=True):
     over: int
     advance: int
     scope: int
+    inpatient: bool = False
+
+    @property
+    def key(self) -> BatchKey:
+        return self.institution, self.mdtrt_id, self.batch
 
 
 class Ledger:
-    """The tables psn, insu, mdtrt, feedetl and setl."""
+    """The tables psn, insu and setl, beside the fee lines they rest on."""
 
-    def __init__(self, today: dt.date, *, need_details: bool = True, keep_details: bool = True) -> None:
+    def __init__(
+        self,
+        today: dt.date,
+        fees: Fees | None = None,
+        *,
+        need_details: bool = True,
+        keep_details: bool = True,
+    ) -> None:
         self._today = today
         self._need_details = need_details
         self._keep_details = keep_details
+        self.fees = fees or Fees()
+        self._sums: dict[BatchKey, int] = {}  #: of settled batches whose lines are not kept
         self.persons: dict[str, Person] = {}
         self.not_found: set[str] = set()  #: certificate numbers that 1101 does not find
-        self.details: dict[BatchKey, dict[str, int] | int] = {}  #: line → fen; only the sum in fast mode
         self.settlements: dict[str, Settlement] = {}  #: by setl_id
         self.by_visit: dict[str, list[Settlement]] = {}
         self.by_msgid: dict[str, Settlement] = {}
@@ -112,31 +121,29 @@ class Ledger:
 
     # -- transactions ---------------------------------------------------------------------------------
 
-    def upload(self, key: BatchKey, rows: list[tuple[str, int]]) -> None:
-        """2204: a line uploaded again replaces the earlier one."""
-        held = self.details.get(key)
-        if not isinstance(held, dict):
-            held = self.details[key] = {}
-        held.update(rows)
-
     def settle(self, order: Order) -> Settlement:
         """2207.
 
         Raises:
             Refused: the details or the parts do not add up to the total.
         """
-        key = (order.institution, order.mdtrt_id, order.batch)
         if order.own + order.over + order.advance + order.scope != order.total:
             raise Refused("医疗费总额与各部分之和不一致")
         if self._need_details:
-            self._match(key, order.total)
-        person = self.insured(order.psn_no, order.certno)
-        settlement = self._split(order, person)
-        same = self.batches.setdefault(key, [])
+            self._match(order.key, order.total)
+        settlement = self._split(order, self.insured(order.psn_no, order.certno))
+        self.persons[order.psn_no].balance = settlement.balance
+        same = self.batches.setdefault(order.key, [])
         if any(other.in_force for other in same):
             self.double_effects += 1
         same.append(settlement)
+        if self._keep_details:
+            self.fees.settle(order.key, settlement.setl_id)
         return self._write(settlement)
+
+    def estimate(self, order: Order) -> Settlement:
+        """2206, 2303: what a settlement would give; nothing is written."""
+        return self._split(order, self.insured(order.psn_no, order.certno))
 
     def cancel(self, setl_id: str, mdtrt_id: str, psn_no: str, msgid: str, time: str) -> Settlement:
         """2208: writes the refund.
@@ -171,9 +178,11 @@ class Ledger:
             cash=-original.cash,
             balance=person.balance,
             region=original.region,
+            inpatient=original.inpatient,
             refund_of=setl_id,
         )
         original.refunded_by = refund.setl_id
+        self.fees.settle(_key(original), None)
         return self._write(refund)
 
     def reverse(self, msgid: str, psn_no: str) -> None:
@@ -191,8 +200,12 @@ class Ledger:
             raise Refused("该结算已撤销")
         settlement.reversed = True
         self.persons[psn_no].balance += settlement.account
-        if settlement.refund_of is not None:
-            self.settlements[settlement.refund_of].refunded_by = None
+        if settlement.refund_of is None:
+            self.fees.settle(_key(settlement), None)
+            return
+        original = self.settlements[settlement.refund_of]
+        original.refunded_by = None
+        self.fees.settle(_key(original), original.setl_id)
 
     def query(self, psn_no: str, mdtrt_id: str, setl_id: str) -> Settlement:
         """5203: the latest of the visit that was not reversed.
@@ -212,19 +225,20 @@ class Ledger:
     # -- inside ---------------------------------------------------------------------------------------
 
     def _match(self, key: BatchKey, total: int) -> None:
-        held = self.details.get(key, {})
-        uploaded = held if isinstance(held, int) else sum(held.values())
+        uploaded = self._sums.get(key)
+        if uploaded is None:
+            uploaded = self.fees.total(key)
         if uploaded != total:
             raise Refused("费用明细合计与医疗费总额不一致")
         if not self._keep_details:
-            self.details[key] = uploaded
+            self._sums[key] = uploaded
+            self.fees.forget(key)
 
     def _split(self, order: Order, person: Person) -> Settlement:
         """The pool pays its percentage of what is in scope; the account what it can; cash the rest."""
         pooling = order.scope * _POOLING_PERCENT // 100
         personal = order.total - pooling
         account = min(personal, person.balance) if order.use_account else 0
-        person.balance -= account
         return Settlement(
             setl_id=self._next_id(order.region),
             msgid=order.msgid,
@@ -243,8 +257,9 @@ class Ledger:
             pooling=pooling,
             account=account,
             cash=personal - account,
-            balance=person.balance,
+            balance=person.balance - account,
             region=order.region,
+            inpatient=order.inpatient,
         )
 
     def _next_id(self, region: str) -> str:
@@ -255,3 +270,7 @@ class Ledger:
         self.by_msgid[settlement.msgid] = settlement
         self.by_visit.setdefault(settlement.mdtrt_id, []).append(settlement)
         return settlement
+
+
+def _key(settlement: Settlement) -> BatchKey:
+    return settlement.institution, settlement.mdtrt_id, settlement.batch

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 import msgspec
 
 from adapters.settlement.simulator.platform import Platform
 
 _MARK = b'"output":'
+_CHINESE: Final = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2})+")
 
 
 def spoil(kind: str, answer: bytes, platform: Platform) -> bytes:
@@ -19,8 +22,10 @@ def spoil(kind: str, answer: bytes, platform: Platform) -> bytes:
         return platform.refusal("系统处理异常")
     if kind == "duplicate-msgid":
         return platform.refusal("报文ID重复")
+    if kind == "truncated-file":
+        return answer[: len(answer) // 2]
     change = _CHANGES.get(kind)
-    return change(answer) if change else answer
+    return change(answer) if change and answer.startswith(b"{") else answer
 
 
 def _output_string(answer: bytes) -> bytes:
@@ -33,9 +38,27 @@ def _extra_fields(answer: bytes) -> bytes:
     return answer[:-1] + b',"warn_msg":"","enctype":null,"trace":{"node":["a",1.50]}}'
 
 
+def _mixed(answer: bytes) -> bytes:
+    """Its first Chinese value as an old back end writes it."""
+    return _CHINESE.sub(lambda found: found[0].decode().encode("gb18030"), answer, count=1)
+
+
+def _rows_reversed(answer: bytes) -> bytes:
+    tree = json.loads(answer, parse_float=Decimal)
+    return msgspec.json.Encoder(decimal_format="number").encode(_reversed(tree))
+
+
+def _reversed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _reversed(one) for name, one in value.items()}
+    return [_reversed(one) for one in reversed(value)] if isinstance(value, list) else value
+
+
 _CHANGES: Final[dict[str, Callable[[bytes], bytes]]] = {
     "output-string": _output_string,
     "extra-fields": _extra_fields,
+    "mixed-charset": _mixed,
+    "rows-reversed": _rows_reversed,
     "gbk": lambda answer: answer.decode().encode("gb18030"),
     "other-person": lambda answer: re.sub(rb'"psn_no":"[^"]*"', b'"psn_no":"9901019999999999999"', answer),
     "other-total": lambda answer: re.sub(rb'"medfee_sumamt":[-\d.]+', b'"medfee_sumamt":99999.99', answer),

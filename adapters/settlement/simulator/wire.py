@@ -12,19 +12,22 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
 
 from adapters.settlement.simulator import spoil
+from adapters.settlement.simulator.books import Envelope, Options
 from adapters.settlement.simulator.control import PREFIX, Control
 from adapters.settlement.simulator.faults import BEFORE, Fault, Faults
-from adapters.settlement.simulator.platform import Envelope, Options, Platform
+from adapters.settlement.simulator.platform import Platform
 from gateway.transports.http import tif
 
 _MAX_HEAD: Final = 32 * 1024
 _JSON: Final = "application/json; charset=utf-8"
+_FILE: Final = "application/octet-stream"
 _DRIPS: Final = 8
 _NONCES: Final = 100_000
 
 
-def http(status: int, body: bytes, kind: str = _JSON) -> bytes:
-    """A response as it goes on the wire."""
+def http(status: int, body: bytes, kind: str = "") -> bytes:
+    """A response as it goes on the wire: JSON, unless it is a file or the kind says otherwise."""
+    kind = kind or (_FILE if body.startswith(b"PK") else _JSON)
     return b"HTTP/1.1 %d X\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
         status,
         kind.encode(),
@@ -160,6 +163,8 @@ class Connection(Protocol):
     def _after(self, fault: Fault, request: Envelope) -> None:
         """The request is processed, and something goes wrong with the answer."""
         answer = self._site.platform.handle(request, fault.kind)
+        if fault.kind == "delivered-twice":
+            answer = self._site.platform.handle(request, fault.kind)
         if fault.kind == "delay-after-commit":
             self._later(fault.seconds, lambda: self._write(http(200, answer)))
         elif fault.kind == "drop-after-commit":

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 from gateway.transports.http.deadlines import NEVER, Deadlines
+from gateway.transports.http.immediate import write_now
 from gateway.transports.http.limits import ServerLimits
 from gateway.transports.http.messages import Request, Response, encode_response
 from gateway.transports.http.reactor import current_failure
@@ -233,7 +234,7 @@ class ServerConnection(Protocol):
         except Exception:
             self._site.report(request, current_failure())
             keep, wire = False, encode_response(refusal(500), connection=b"close")
-        self.transport.write(wire)
+        write_now(self.transport, wire)
         if keep:
             self._rearm()
         else:

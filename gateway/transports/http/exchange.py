@@ -23,6 +23,7 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 
 from gateway.transports.http.deadlines import NEVER
 from gateway.transports.http.errors import BadAnswer, HttpError, NoAnswer, NotSent
+from gateway.transports.http.immediate import write_now
 from gateway.transports.http.limits import ClientLimits
 from gateway.transports.http.messages import Headers, HttpResponse
 
@@ -191,7 +192,7 @@ class ClientConnection(StreamProtocol):
         self._exchange = exchange
         exchange.connection = self
         self.deadline = exchange.ends
-        self.transport.write(exchange.wire)
+        write_now(self.transport, exchange.wire)
 
     def dataReceived(self, data: bytes) -> None:
         if self.state is not State.BUSY:

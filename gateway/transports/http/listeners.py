@@ -12,15 +12,15 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from twisted.internet.defer import DeferredLock
-from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.error import CannotListenError
 
 from gateway.contract.errors import ConfigError
 from gateway.transports.http.connection import Handler, Refusing, refusal
+from gateway.transports.http.endpoint import server_endpoint
 from gateway.transports.http.limits import ServerLimits
 from gateway.transports.http.messages import Request, Response
 from gateway.transports.http.server import HttpServer
-from gateway.transports.http.tls import ServerTls, server_context
+from gateway.transports.http.tls import ServerTls
 
 #: Makes the Twisted endpoint (`IStreamServerEndpoint`) of an address: workers that share a port put their own here.
 OpenEndpoint = Callable[[str, int, ServerTls | None], Any]
@@ -176,12 +176,7 @@ class Listeners:
         return listener
 
     def _endpoint(self, host: str, port: int, tls: ServerTls | None) -> Any:
-        reactor = self._reactor or _installed_reactor()
-        if tls is not None:
-            kind: Any = SSL4ServerEndpoint
-            return kind(reactor, port, server_context(tls), interface=host)
-        kind = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
-        return kind(reactor, port, interface=host)
+        return server_endpoint(self._reactor or _installed_reactor(), host, port, tls)
 
 
 def _installed_reactor() -> Any:

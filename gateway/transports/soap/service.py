@@ -20,6 +20,9 @@ from gateway.transports.soap.xml import XmlError, parse
 #: declaration; raises `SoapFault` to refuse.
 Operation = Callable[[SoapRequest], "bytes | Deferred[bytes] | Awaitable[bytes]"]
 
+Guard = Callable[[Request], Awaitable[None]]
+Recording = Callable[[SoapFault, Request], Awaitable[str]]
+
 _PLAIN = "text/plain; charset=utf-8"
 _XML = "text/xml; charset=utf-8"
 
@@ -35,6 +38,9 @@ class SoapService:
         fault_namespace: of the detail element in faults.
         documents: what the WSDL imports, by the name given in `?xsd=name`.
         understood: names of header blocks that the operations handle, `{namespace}local`.
+        guard: asked before a POST is read; raises `SoapFault` to refuse it.
+        record: puts a refusal on record and returns the id by which it is found, for the fault's detail;
+            raises `SoapFault` where that cannot be done.
     """
 
     def __init__(
@@ -47,6 +53,8 @@ class SoapService:
         schema: etree.XMLSchema | None = None,
         documents: Mapping[str, bytes] | None = None,
         understood: frozenset[str] = frozenset(),
+        guard: Guard | None = None,
+        record: Recording | None = None,
     ) -> None:
         text = wsdl.read_bytes() if isinstance(wsdl, Path) else wsdl
         self._wsdl = text.replace(b"{location}", escape(location, {'"': "&quot;"}).encode())
@@ -55,6 +63,8 @@ class SoapService:
         self._schema = schema
         self._fault_namespace = fault_namespace
         self._understood = understood
+        self._guard = guard
+        self._record = record
 
     def __call__(self, request: Request) -> Response | Awaitable[Response]:
         if request.method == "POST":
@@ -81,16 +91,30 @@ class SoapService:
         if version is None:
             text = "Content-Type应为text/xml或application/soap+xml / use text/xml or application/soap+xml\n"
             return Response(415, text.encode(), _PLAIN)
+        if self._guard is not None:
+            return self._guarded(version, request, self._guard)
+        return self._answer(version, request)
+
+    async def _guarded(self, version: Version, request: Request, guard: Guard) -> Response:
+        try:
+            await guard(request)
+        except SoapFault as fault:
+            refused = self.refuse(version, fault, request)
+            return refused if isinstance(refused, Response) else await refused
+        answer = self._answer(version, request)
+        return answer if isinstance(answer, Response) else await answer
+
+    def _answer(self, version: Version, request: Request) -> Response | Awaitable[Response]:
         try:
             root = _parse(request)
             version = _spoken(root, version)
             soap = read_envelope(root, request, self._understood)
             result = self._dispatch(soap)
         except SoapFault as fault:
-            return self._refuse(version, fault)
+            return self.refuse(version, fault, request)
         if isinstance(result, bytes):
             return _reply(version, result)
-        return self._later(version, result)
+        return self._later(version, result, request)
 
     def _dispatch(self, soap: SoapRequest) -> bytes | Deferred[bytes] | Awaitable[bytes]:
         operation = self._operations.get(soap.payload.tag)
@@ -109,13 +133,31 @@ class SoapService:
                 raise schema_fault(found[0])
         return operation(soap)
 
-    async def _later(self, version: Version, result: Deferred[bytes] | Awaitable[bytes]) -> Response:
+    async def _later(
+        self, version: Version, result: Deferred[bytes] | Awaitable[bytes], request: Request
+    ) -> Response:
         try:
             return _reply(version, await result)
         except SoapFault as fault:
-            return self._refuse(version, fault)
+            refused = self.refuse(version, fault, request)
+            return refused if isinstance(refused, Response) else await refused
 
-    def _refuse(self, version: Version, fault: SoapFault) -> Response:
+    def refuse(self, version: Version, fault: SoapFault, request: Request) -> Response | Awaitable[Response]:
+        """The fault as an answer, after it is on record."""
+        if self._record is None:
+            return self._fault(version, fault)
+        return self._recorded(version, fault, request, self._record)
+
+    async def _recorded(
+        self, version: Version, fault: SoapFault, request: Request, record: Recording
+    ) -> Response:
+        try:
+            fault.message_id = await record(fault, request)
+        except SoapFault as later:
+            return self._fault(version, later)
+        return self._fault(version, fault)
+
+    def _fault(self, version: Version, fault: SoapFault) -> Response:
         if version is Version.V11:  # its HTTP binding knows one status for all faults
             return Response(500, wrap(version, fault_v11(fault, self._fault_namespace)), version.content_type)
         status = 400 if fault.code == "Client" else 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,12 +20,13 @@ from adapters.settlement.codec import (
 )
 from adapters.settlement.formats import Formats
 from adapters.settlement.msgids import MessageIds
-from adapters.settlement.settings import FormatName, SettlementSettings
+from adapters.settlement.settings import SettlementSettings
 from gateway.canonical import body_type
 from tests.adapters.context import MemorySerials, TestClock
 from tests.adapters.settlement.rig import claim
 
 SAMPLES = adapter.folder / "samples"
+AT = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
 SETTINGS = SettlementSettings(base_url="http://127.0.0.1:1/x", recer_sys_code="01")
 #: Fields that stand in the envelope, or in another part of the interface.
 ELSEWHERE = {
@@ -56,12 +57,12 @@ def test_request_samples(case: str) -> None:
     folder, infno = SAMPLES / case, case.partition("-")[0]
     body = _canonical(folder)
     wire = (folder / "request.json").read_bytes().strip()
-    name = cast(FormatName, f"{infno}.input")
+    name = f"{infno}.input"
     formats = Formats({})
     signature = Signature("H99010100001202501010915000007", "2025-01-01 09:15:00")
     insured = getattr(body, "insured_region", None) or ""
-    assert Envelope(SETTINGS).wrap(infno, signature, body, formats.write(name, body), insured) == wire
-    mapping = formats.mapping(name)
+    assert Envelope(SETTINGS).wrap(infno, signature, body, formats.write(name, body, AT), insured) == wire
+    mapping = formats.mapping(name, AT)
     if mapping.direction != "encode":
         given = {k: getattr(body, k) for k in mapping.elsewhere}
         assert mapping.decode_tree(msgspec.json.decode(wire)["input"], **given) == body
@@ -74,12 +75,12 @@ def test_answer_samples(case: str) -> None:
     body = _canonical(folder)
     answer = read((folder / "answer.json").read_bytes())
     formats = Formats({})
-    name = cast(FormatName, f"{infno}.output")
+    name = f"{infno}.output"
     assert answer.infcode == "0"
-    assert formats.read(name, answer) == body
-    written = formats.mapping(name).encode_tree(body)
+    assert formats.read(name, answer, AT) == body
+    written = formats.mapping(name, AT).encode_tree(body)
     given = {"raw_code": answer.infcode, "raw_text": answer.err_msg or None}
-    assert formats.mapping(name).decode_tree(written, **given) == body
+    assert formats.mapping(name, AT).decode_tree(written, **given) == body
 
 
 @pytest.mark.parametrize("case", _cases("refusal.json"))
@@ -127,7 +128,7 @@ def test_envelope_escapes_and_extends() -> None:
     )
     body = claim(operator_name='"sign_no":"","msgid":"x"', institution_name="示例\\医院")
     content = Envelope(settings).wrap("2207", Signature("H1", "2025-01-01 09:00:00"), body, {}, "990101")
-    told = msgspec.json.decode(with_fresh_signature(with_sign_no(content, "S1"), "H1", Signature("H2", "")))
+    told = msgspec.json.decode(with_fresh_signature(with_sign_no(content, "S1"), Signature("H2", "")))
     assert (told["sign_no"], told["msgid"], told["recer_admdvs"]) == ("S1", "H2", "9901%s01")
     assert (told["opter_name"], told["fixmedins_name"]) == (body.operator_name, body.institution_name)
     assert told["recer_sys_code"] == '0"1'

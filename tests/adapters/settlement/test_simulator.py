@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 
 from adapters.settlement.simulator import KINDS, Options
 from adapters.settlement.simulator.answers import setlinfo
-from adapters.settlement.simulator.ledger import Ledger, Order, Refused
+from adapters.settlement.simulator.fees import Fees, Refused, Row
+from adapters.settlement.simulator.ledger import Ledger, Order
 from adapters.settlement.simulator.people import findable, invent, well_formed
 from gateway.canonical.money import yuan_to_fen
 from gateway.contract import Accepted
@@ -67,6 +69,10 @@ def _order(parts: tuple[int, int, int, int], msgid: str, batch: str = "B1", acco
     )
 
 
+def _rows(*lines: tuple[str, int]) -> list[Row]:
+    return [Row(number, "V1", Decimal(fen).scaleb(-2), chrg_bchno="B1") for number, fen in lines]
+
+
 _amount = st.integers(0, 10**7)
 
 
@@ -76,7 +82,7 @@ def test_money_identities_hold_and_undoing_restores_the_balance(
     parts: tuple[int, int, int, int], account: bool
 ) -> None:
     ledger = Ledger(TODAY)
-    ledger.upload(("H99010100001", "V1", "B1"), [("1", sum(parts))])
+    ledger.fees.upload("H99010100001", _rows(("1", sum(parts))))
     before = ledger.insured("9901010000000000001", "").balance
     made = ledger.settle(_order(parts, "m1", account=account))
     info = json.loads(
@@ -95,12 +101,27 @@ def test_money_identities_hold_and_undoing_restores_the_balance(
 
 
 def test_details_must_add_up() -> None:
-    ledger = Ledger(TODAY)
-    ledger.upload(("H99010100001", "V1", "B1"), [("1", 100), ("2", 200)])
-    ledger.upload(("H99010100001", "V1", "B1"), [("2", 300)])
+    ledger = Ledger(TODAY, Fees(refuse=False))
+    ledger.fees.upload("H99010100001", _rows(("1", 100), ("2", 200)))
+    ledger.fees.upload("H99010100001", _rows(("2", 300)))
     with pytest.raises(Refused):
         ledger.settle(_order((0, 0, 0, 300), "m1"))
     assert ledger.settle(_order((0, 0, 0, 400), "m2")).total == 400
+
+
+def test_a_line_number_is_for_one_line_and_settled_lines_stay() -> None:
+    ledger = Ledger(TODAY)
+    ledger.fees.upload("H99010100001", _rows(("1", 100)))
+    for again in (_rows(("1", 100)), _rows(("2", 1), ("2", 2))):
+        with pytest.raises(Refused):
+            ledger.fees.upload("H99010100001", again)
+    made = ledger.settle(_order((0, 0, 0, 100), "m1"))
+    for batch in ("B1", "0000"):
+        with pytest.raises(Refused):
+            ledger.fees.withdraw_batch("H99010100001", "V1", batch)
+    ledger.cancel(made.setl_id, "V1", made.psn_no, "m2", "2025-01-01 10:00:00")
+    ledger.fees.withdraw_batch("H99010100001", "V1", "0000")
+    assert ledger.fees.total(("H99010100001", "V1", "B1")) == 0
 
 
 async def _control(it: Rig, method: str, path: str, body: Any = None) -> Any:

@@ -1,0 +1,59 @@
+"""Any further agency, by settings alone: operations, mappings, and a way to travel. See `README.md`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adapters.generic.checker import GenericChecker
+from adapters.generic.desk import Desk
+from adapters.generic.sender import GenericSender
+from adapters.generic.settings import GenericSettings, problems
+from gateway.contract import Adapter, Context, Operation, Receiver
+from gateway.contract.plugins import read_manifest
+
+__all__ = ["adapter"]
+
+_FOLDER = Path(__file__).parent
+
+
+def _operations(settings: GenericSettings) -> list[Operation]:
+    return [operation.described() for operation in settings.operations]
+
+
+_senders: dict[str, tuple[Context, GenericSender]] = {}
+
+
+def _sender(settings: GenericSettings, context: Context) -> GenericSender | None:
+    """The same for sending and settling, so that both share connections."""
+    if settings.outbound is None:
+        return None
+    known = _senders.get(context.partner)
+    if known is None or known[0] is not context:
+        link = settings.outbound.link(settings.formats, context)
+        known = _senders[context.partner] = context, GenericSender(settings.formats, link, context)
+    return known[1]
+
+
+def _receiver(settings: GenericSettings, context: Context) -> Receiver | None:
+    if settings.inbound is None:
+        return None
+    return settings.inbound.receiver(Desk(settings.formats, context, settings.reply_timeout))
+
+
+def _checker(settings: GenericSettings, context: Context) -> GenericChecker | None:
+    if settings.outbound is None:
+        return None
+    return GenericChecker(settings, settings.outbound.link(settings.formats, context))
+
+
+adapter = Adapter(
+    folder=_FOLDER,
+    manifest=read_manifest(_FOLDER),
+    settings=GenericSettings,
+    operations=_operations,
+    problems=problems,
+    sender=_sender,
+    resolver=_sender,
+    receiver=_receiver,
+    checker=_checker,
+)

@@ -1,0 +1,132 @@
+"""Sends canonical messages to the partner, and settles what became of them, by what its settings list."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from adapters.generic.answers import Done, Proof
+from adapters.generic.formats import Format, Formats, fill, label
+from adapters.generic.operations import InquirySettings
+from adapters.generic.transports.link import Link
+from gateway.canonical import Message
+from gateway.contract import (
+    Absent,
+    Accepted,
+    Context,
+    Outcome,
+    Prepared,
+    QueryOutcome,
+    Reject,
+    Rejected,
+    RetryLater,
+    Reversed,
+    ReverseOutcome,
+    Unknown,
+)
+from mappings import MappingError
+
+#: Partners read dates and times as China's.
+CHINA = dt.timezone(dt.timedelta(hours=8))
+
+
+class GenericSender:
+    """Implements `gateway.contract.Sender` and `Resolver`."""
+
+    def __init__(self, formats: Formats, link: Link, context: Context) -> None:
+        self._formats = formats
+        self._link = link
+        self._context = context
+
+    async def prepare(self, message: Message) -> Prepared:
+        """Writes the message in the partner's form, under a reference of its own.
+
+        Raises:
+            Reject: the form cannot say this message.
+        """
+        form = self._formats.sending(message.type)
+        own = form.settings
+        values = self._values(message)
+        if "{serial" in own.reference:
+            values["serial"] = str(await self._context.serials.next("reference"))
+        values["reference"] = fill(own.reference, values)
+        try:
+            content = form.request.encode(message.data, _filled(own.envelope, values))
+        except MappingError as error:
+            raise Reject(
+                f"无法写成对方的格式：{error.zh}",
+                f"cannot be said in the partner's form: {error.en}",
+                code="mapping",
+                field=error.canonical,
+                rule=error.rule,
+            ) from None
+        return Prepared(operation=form.name, reference=values["reference"], content=content)
+
+    async def send(self, message: Message, prepared: Prepared) -> Outcome:
+        """One attempt. Raises PartnerDown where nothing was handed over."""
+        del message
+        form = self._formats.named(prepared.operation)
+        proof = await self._link.send(form, prepared.reference, prepared.content)
+        if isinstance(proof, Done):
+            return _accepted(form, proof)
+        if isinstance(proof, Absent):  # the codes of a query have no meaning here
+            return Unknown(reason="结果代码未列明 / code not listed", raw=proof.raw)
+        return proof
+
+    async def query(self, message: Message, prepared: Prepared) -> QueryOutcome:
+        """Asks by the settings' query."""
+        form = self._formats.named(prepared.operation)
+        proof = await self._ask(form, form.settings.query, "query", message, prepared)
+        if isinstance(proof, Done):
+            # That it was done is certain; what was answered then, a query need not repeat.
+            if form.reply is not None:
+                return _accepted(form, proof)
+            return Accepted(raw=proof.raw, reference=proof.reference)
+        return Unknown(reason=proof.reason) if isinstance(proof, RetryLater) else proof
+
+    async def reverse(self, message: Message, prepared: Prepared) -> ReverseOutcome:
+        """Undoes by the settings' reversal."""
+        form = self._formats.named(prepared.operation)
+        proof = await self._ask(form, form.settings.reversal, "reversal", message, prepared)
+        if isinstance(proof, Done):
+            return Reversed(raw=proof.raw)
+        if isinstance(proof, Rejected | Unknown):
+            return proof
+        # "Never came" is no proof: it may still arrive.
+        return Unknown(reason="冲正未受理 / the reversal was not taken in")
+
+    async def _ask(
+        self, form: Format, inquiry: InquirySettings | None, asked: str, message: Message, prepared: Prepared
+    ) -> Proof:
+        mapping = form.inquiry(asked)
+        if inquiry is None or mapping is None:
+            return Unknown(reason="没有约定查询 / no query was agreed")
+        values = {**self._values(message), "reference": prepared.reference}
+        content = mapping.encode(message.data, _filled(inquiry.envelope, values))
+        return await self._link.send(form, prepared.reference, content, asked, inquiry.answer)
+
+    def _values(self, message: Message) -> dict[str, str]:
+        now = self._context.clock.now().astimezone(CHINA)
+        return {
+            "message_id": message.id,
+            "region": message.region,
+            "date": now.strftime("%Y%m%d"),
+            "time": now.strftime("%Y%m%d%H%M%S"),
+        }
+
+
+def _accepted(form: Format, proof: Done) -> Accepted | Unknown:
+    if form.reply is None:
+        return Accepted(raw=proof.raw, reference=proof.reference)
+    try:
+        tree = proof.payload if proof.payload is not None else form.reply.parse(proof.raw)
+        reply = form.reply.decode_tree(tree)
+    except MappingError as error:
+        where = f"{error.field} {error.rule}".strip()
+        return Unknown(
+            reason=f"应答不符合约定：{where} / the answer is not what was agreed: {where}", raw=proof.raw
+        )
+    return Accepted(reply=reply, raw=proof.raw, reference=proof.reference, mapping=label(form.reply))
+
+
+def _filled(envelope: dict[str, str], values: dict[str, str]) -> dict[str, str]:
+    return {name: fill(template, values) for name, template in envelope.items()}

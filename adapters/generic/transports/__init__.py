@@ -1,0 +1,16 @@
+"""The transports there are: a new one is a module of this package and its name in these two lines."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from adapters.generic.transports.folder import FolderInbound, FolderOutbound
+from adapters.generic.transports.http import HttpInbound, HttpOutbound
+from adapters.generic.transports.soap import SoapInbound, SoapOutbound
+
+INBOUND: TypeAlias = Annotated[SoapInbound | HttpInbound | FolderInbound, Field(discriminator="kind")]
+OUTBOUND: TypeAlias = Annotated[SoapOutbound | HttpOutbound | FolderOutbound, Field(discriminator="kind")]
+
+__all__ = ["INBOUND", "OUTBOUND"]

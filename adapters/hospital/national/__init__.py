@@ -1,0 +1,1 @@
+"""The national interface as a server: JSON over HTTP."""

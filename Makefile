@@ -38,6 +38,7 @@ lint: setup ## ruff, mypy --strict, import directions, mappings and configuratio
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/gateway check --config config
 	@$(BIN)/gateway check --config config/examples/partner-without-code
+	@$(BIN)/gateway check --config config/examples/inpatient-events
 
 format: setup ## Let ruff arrange the code
 	@$(BIN)/ruff check --fix-only .

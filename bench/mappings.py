@@ -13,7 +13,8 @@ from collections.abc import Callable
 from adapters.hospital.soap.codec import Editions
 from adapters.hospital.soap.documents import Documents, tag
 from adapters.settlement import codec as national
-from adapters.settlement.formats import Formats, fees_of
+from adapters.settlement.details import fees_of
+from adapters.settlement.formats import Formats
 from adapters.settlement.settings import SettlementSettings
 from bench import records
 from bench.messages import Maker

@@ -13,10 +13,12 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from adapters.hospital.simulator import Answer, HospitalSimulator, invented
 from adapters.hospital.simulator.attacks import ATTACKS
+from demo.admitting import admissions
 from demo.book import Book
 from demo.joined import Joined
 from demo.joining import joined_by_settings
 from demo.stage import COMMAND, HOSPITAL, PYTHON, Stage
+from demo.wards import Wards
 from gateway.audit import verify
 from gateway.store import open_reader
 
@@ -39,15 +41,16 @@ _SHOWN = (
 )
 _BURST = 40
 VERIFIER = Path(verify.__file__)
-_OPEN = frozenset({"pending", "sending", "waiting", "in-doubt", "dead"})
+_OPEN = frozenset({"held", "pending", "sending", "waiting", "in-doubt", "dead"})
 
 
 class Day:
     """Plays the day and checks what it promised."""
 
-    def __init__(self, stage: Stage, book: Book, reactor: Any, agencies: Joined) -> None:
+    def __init__(self, stage: Stage, book: Book, reactor: Any, agencies: Joined, wards: Wards) -> None:
         self.stage = stage
         self.agencies = agencies
+        self.wards = wards
         self.book = book
         self.reactor = reactor
         self.hospital = HospitalSimulator(
@@ -73,6 +76,7 @@ class Day:
         await self.hospital_reverses()
         await self.bad_input()
         await joined_by_settings(self)
+        await admissions(self)
         await self.province_down()
         await self.sudden_death()
         await self.proof()
@@ -287,7 +291,7 @@ class Day:
         folder = self.stage.folder / "audit"
         vkey = folder / "vkey"
         out = self.stage.folder / "proof"
-        whole = self._run("-m", "gateway", "audit", "verify", str(folder), "--vkey", str(vkey))
+        whole = self.run("-m", "gateway", "audit", "verify", str(folder), "--vkey", str(vkey))
         self.book.check("日志完整", "the whole log verifies", whole)
         size = (folder / "checkpoint").read_text(encoding="utf-8").splitlines()[1]
         self.book.note(
@@ -296,11 +300,11 @@ class Day:
             f"{size} 条 entries",
             "",
         )
-        made = self._run(
+        made = self.run(
             *("-m", "gateway", "audit", "prove", self.accepted[0]),
             *("--out", str(out), "--config", str(self.stage.config)),
         )
-        proven = made and self._run(
+        proven = made and self.run(
             *(str(VERIFIER), "receipt", str(out / "receipt.tlog-proof"), str(out / "entry.bin")),
             *("--vkey", str(vkey)),
         )
@@ -316,7 +320,7 @@ class Day:
         visit = f"{invented.REGION}S{n:012d}"
         return [s for s in self.stage.effects()["settlements"] if s["mdtrt_id"] == visit and s["in_force"]]
 
-    def _run(self, *arguments: str) -> bool:
+    def run(self, *arguments: str) -> bool:
         """A command as a person would type it; shown, so that they can."""
         shown = [COMMAND, *arguments[2:]] if arguments[:2] == ("-m", "gateway") else [PYTHON, *arguments]
         shown = [part.removeprefix(f"{Path.cwd()}/") for part in shown]

@@ -22,6 +22,7 @@ def run(*, once: bool, bus: str) -> int:
     from demo.day import Day  # noqa: PLC0415
     from demo.joined import Joined  # noqa: PLC0415
     from demo.stage import Stage  # noqa: PLC0415
+    from demo.wards import Wards  # noqa: PLC0415
 
     book = Book()
     broker, kind, amqp = _choose(bus, book)
@@ -32,10 +33,12 @@ def run(*, once: bool, bus: str) -> int:
         nonlocal code
         stage.prepare(usual_ports=True)
         agencies = Joined(stage, reactor)
+        wards = Wards(stage, reactor)
         stage.start_platform()
         agencies.start()
+        wards.start()
         stage.start_gateway()
-        day = Day(stage, book, reactor, agencies)
+        day = Day(stage, book, reactor, agencies, wards)
         await day.play()
         book.close()
         code = 0 if book.kept else 1

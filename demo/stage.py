@@ -85,22 +85,27 @@ class Stage:
         else:
             gateway["store"] = {"url": f"sqlite:///{self.folder}/gateway.db"}
         self._change("gateway", gateway)
-        self._change(f"partners/{HOSPITAL}", {"settings": {"soap": {"listen": f"127.0.0.1:{self.ports['hospital']}"}}})
+        self._change(
+            f"partners/{HOSPITAL}", {"settings": {"soap": {"listen": f"127.0.0.1:{self.ports['hospital']}"}}}
+        )
         address = f"http://127.0.0.1:{self.ports['platform']}/fsi/api"
         self._change("partners/province", {"settings": {"base_url": address}})
         for stem, change in changes.items():
             self._change(stem if stem == "gateway" else f"partners/{stem}", change)
 
-    def join(self, example: Path, **changes: dict[str, Any]) -> None:
+    def join(self, example: Path, *, before: bool = False, **changes: dict[str, Any]) -> None:
         """Adds the partners of another example by copying their files, as an operator would.
 
         Args:
+            before: its routes decide before those that are there.
             changes: partner → keys to change in its file.
         """
         for part in ("partners", "mappings", "secrets"):
-            shutil.copytree(example / part, self.config / part, dirs_exist_ok=True)
-        with (self.config / "routes.yaml").open("a", encoding="utf-8") as routes:
-            routes.write("\n" + (example / "routes.yaml").read_text(encoding="utf-8"))
+            if (example / part).is_dir():
+                shutil.copytree(example / part, self.config / part, dirs_exist_ok=True)
+        routes = self.config / "routes.yaml"
+        both = [file.read_text(encoding="utf-8") for file in (routes, example / "routes.yaml")]
+        routes.write_text("\n".join(reversed(both) if before else both), encoding="utf-8")
         for partner, change in changes.items():
             self._change(f"partners/{partner}", change)
 

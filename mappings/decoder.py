@@ -21,7 +21,9 @@ Decode = Callable[[Any, Report, dict[str, Any]], Any]
 
 def compile_decode(plan: Plan, codec: Codec, kept: Callable[[dict[str, Any]], str | None]) -> Decode:
     """The decode function of a plan. `kept` writes the unknown fields as the text of the `keep` field."""
-    source = Source(Refused=Refused, kept=kept, enter=_enter, either=_either, miscounted=MISCOUNTED, control=control)
+    source = Source(
+        Refused=Refused, kept=kept, enter=_enter, either=_either, miscounted=MISCOUNTED, control=control
+    )
     _Decoder(source, plan.document, codec).body(plan)
     decode: Decode = source.compile(plan.definition.name)["decode"]
     return decode

@@ -157,7 +157,10 @@ def _totals(reader: Reader, plan: Plan) -> None:
         wanted = "int" if total.sum is not None and not total.sum.column else "money"
         for name in (total.field, *total.equals):
             if name not in fields or fields[name].kind != wanted:
-                zh, en = f"“{name}”不是标准{KIND_ZH[wanted]}字段", f"{name!r} is no canonical {'count' if wanted == 'int' else 'amount'}"
+                zh, en = (
+                    f"“{name}”不是标准{KIND_ZH[wanted]}字段",
+                    f"{name!r} is no canonical {'count' if wanted == 'int' else 'amount'}",
+                )
                 reader.problem(total.line, "totals", zh, en)
         if bool(total.equals) == (total.sum is not None):
             zh, en = "应写明 equals、sum_of 或 count_of 之一", "give one of equals, sum_of and count_of"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mappings.checks import Checks
@@ -56,14 +56,25 @@ def strategy(mapping: Mapping) -> st.SearchStrategy[Any]:
     return values.map(lambda body: totalled(numbered(body, checks.ascending), plan.totals))
 
 
-def check_laws(mapping: Mapping, examples: int = 40) -> None:
+def check_laws(mapping: Mapping, examples: int = 40, *, shrink: bool = True) -> None:
     """Both round trips over generated bodies.
 
+    Args:
+        shrink: looks for the smallest body that breaks a law, which may take a minute.
+
     Raises:
-        LawBroken: with the smallest body hypothesis found.
+        LawBroken: with the body that breaks one.
     """
 
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    phases = tuple(Phase) if shrink else (Phase.explicit, Phase.generate)
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=phases,
+    )
     @given(strategy(mapping))
     def laws(body: Any) -> None:
         if mapping.direction != "decode":

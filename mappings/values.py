@@ -163,7 +163,12 @@ def kept_values(document: Document) -> Values:
     examples = kinds.find(document.options.kind).kept_examples(document.options)
     if examples:
         return st.none() | st.sampled_from([kept_text(example) for example in examples])
-    leaf = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(st.sampled_from(_ALPHABET), max_size=8)
+    leaf = (
+        st.none()
+        | st.booleans()
+        | st.integers(-(10**9), 10**9)
+        | st.text(st.sampled_from(_ALPHABET), max_size=8)
+    )
     tree = st.recursive(
         leaf, lambda v: st.lists(v, max_size=2) | st.dictionaries(st.just("k"), v), max_leaves=4
     )

@@ -119,5 +119,7 @@ class Desk:
             mapping=label(form.request),
             subject=key_of(body, {}, own.subject),
             ordering_key=key_of(body, {}, own.order_by),
+            # A body that says why it asks says it for the audit log too.
+            purpose=getattr(body, "purpose", None),
             traceparent=traceparent if _TRACE.fullmatch(traceparent) else None,
         )

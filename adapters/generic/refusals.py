@@ -83,6 +83,8 @@ def invalid(error: MappingError) -> Refused:
             field=fault.field[:_LONGEST],
             name=fault.name,
             rule=fault.rule,
+            line=fault.line,
+            column=fault.column,
         )
         for fault in error.faults
     )

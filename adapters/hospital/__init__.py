@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from adapters.hospital.faces import Faces, offered, wrong
 from adapters.hospital.hl7.codec import document_of as in_hl7
+from adapters.hospital.national.envelope import document_of as in_json
 from adapters.hospital.operations import FOLDER, MANIFEST
 from adapters.hospital.settings import HospitalSettings
-from adapters.hospital.soap.codec import document_of as in_soap
+from adapters.hospital.soap.stored import document_of as in_soap
 from gateway.contract import Adapter, ConfigError, Operation
 
 
@@ -22,6 +23,8 @@ def _problems(settings: HospitalSettings) -> Iterable[ConfigError]:
 
 
 def _document(raw: bytes) -> bytes:
+    if raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return in_json(raw)
     return in_hl7(raw) if raw.startswith(b"MSH") else in_soap(raw)
 
 

@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 
 from msgspec import Struct, structs
 
-from adapters.hospital.faults import Fault, rejected
+from adapters.hospital.faults import Fault, conflict, pending, rejected, said_no
 from adapters.hospital.limits import Bucket, Flood
 from adapters.hospital.settings import HospitalSettings
 from gateway.canonical import Body, type_of
@@ -175,7 +175,7 @@ class Clerk:
                 return await self._reverse(inquiry, inquiry.body)
             return await self._ask(inquiry, self._inbound(inquiry))
         except Conflict:
-            raise _conflict(inquiry) from None
+            raise conflict(inquiry.msgid) from None
         except Reject as error:
             raise rejected(error, inquiry.msgid) from None
 
@@ -190,7 +190,7 @@ class Clerk:
         try:
             return await self._inbox.accept(self._inbound(inquiry))
         except Conflict:
-            raise _conflict(inquiry) from None
+            raise conflict(inquiry.msgid) from None
         except Reject as error:
             raise rejected(error, inquiry.msgid) from None
 
@@ -231,10 +231,10 @@ class Clerk:
     async def _ask(self, inquiry: Inquiry, inbound: Inbound) -> Answered:
         outcome = await self._inbox.request(inbound, self._settings.reply_timeout)
         if isinstance(outcome, Pending):
-            raise _pending(outcome)
+            raise pending(outcome)
         reply = outcome.reply.data
         if isinstance(reply, RequestRefused):
-            raise _said_no(reply, outcome.message_id)
+            raise said_no(reply, outcome.message_id)
         if isinstance(reply, ReversalDone) and isinstance(inquiry.body, ReversalRequested):
             reply = structs.replace(reply, original_message_id=inquiry.body.original_message_id)
         return Answered(body=reply, message_id=outcome.message_id)
@@ -282,43 +282,3 @@ class Clerk:
             traceparent=inquiry.trace if _TRACE.fullmatch(inquiry.trace) else None,
             idempotency=idempotency,
         )
-
-
-def _conflict(inquiry: Inquiry) -> Fault:
-    return Fault(
-        code="duplicate-msgid",
-        zh="该 msgid 已用于另一笔内容不同的报文，请换用新的 msgid",
-        en="this msgid was used before for a different message: take a new one",
-        field="msgid",
-        name="发送方报文ID",
-        rule="unique",
-        msgid=inquiry.msgid,
-    )
-
-
-def _pending(outcome: Pending) -> Fault:
-    return Fault(
-        code="pending",
-        zh="结果未明，请用同一 msgid 再次查询",
-        en="the outcome is not known yet: ask again with the same msgid",
-        ours=True,
-        rule=outcome.state,
-        message_id=outcome.message_id,
-        record=False,
-    )
-
-
-def _said_no(reply: RequestRefused, message_id: str) -> Fault:
-    zh, en = "中心未受理该业务", "the platform refused the request"
-    if reply.code != "rejected":  # nobody refused it: the gateway says in its own words what became of it
-        zh, _, en = reply.reason.partition(" / ")
-    return Fault(
-        code=reply.code,
-        zh=zh,
-        en=en,
-        field=reply.field or "",
-        infcode=reply.raw_code or "",
-        err_msg=reply.raw_text or reply.reason,
-        message_id=message_id,
-        record=False,
-    )

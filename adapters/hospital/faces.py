@@ -8,6 +8,7 @@ from typing import Protocol
 from adapters.hospital.clerk import Clerk
 from adapters.hospital.formats import Formats
 from adapters.hospital.hl7 import events
+from adapters.hospital.hl7 import settings as hl7
 from adapters.hospital.hl7.server import Hl7Server
 from adapters.hospital.national.server import NationalServer
 from adapters.hospital.national.transactions import OPERATIONS as BY_NUMBER
@@ -45,12 +46,15 @@ def wrong(settings: HospitalSettings) -> Iterable[ConfigError]:
         if name not in spoken(settings):
             zh, en = f"所开接口没有操作 {name}", f"none of its faces has operation {name}"
             yield ConfigError(zh, en, path=f"operations[{i}]")
-    for facility, known in settings.hl7.facilities.items() if settings.hl7 else ():
-        if known.institution not in settings.institutions:
+    if settings.hl7 is not None:
+        yield from hl7.wrong(settings.hl7, settings.institutions, settings.clients)
+    for code, institution in settings.soap.hip.organisations.items() if settings.soap else ():
+        if institution not in settings.institutions:
             zh, en = "该机构不在 institutions 中", "the institution is none of institutions"
-            yield ConfigError(zh, en, path=f"hl7.facilities.{facility}.institution")
+            yield ConfigError(zh, en, path=f"soap.hip.organisations.{code}")
     try:
-        Formats(settings.mappings)
+        # Code tables of the operator's own lie beside the files that use them.
+        Formats(settings.mappings, tuple(dict.fromkeys(file.parent for file in settings.mappings)))
     except ConfigError as error:
         yield error
 

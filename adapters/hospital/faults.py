@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.contract import Reject, Unavailable
+from gateway.canonical.refusal import RequestRefused
+from gateway.contract import Pending, Reject, Unavailable
 from mappings import MappingError
 
 #: Mapping errors may end in the offending value; only what stands before it is passed on.
@@ -74,5 +75,48 @@ def later(error: Unavailable) -> Fault:
         zh=f"暂时无法受理，请稍后用同一 msgid 重发（{error.zh}）",
         en=f"cannot take it now: send the same message again later ({error.en})",
         ours=True,
+        record=False,
+    )
+
+
+def conflict(msgid: str) -> Fault:
+    """One message id, two messages."""
+    return Fault(
+        code="duplicate-msgid",
+        zh="该 msgid 已用于另一笔内容不同的报文，请换用新的 msgid",
+        en="this msgid was used before for a different message: take a new one",
+        field="msgid",
+        name="发送方报文ID",
+        rule="unique",
+        msgid=msgid,
+    )
+
+
+def pending(outcome: Pending) -> Fault:
+    """Accepted, and not settled in time."""
+    return Fault(
+        code="pending",
+        zh="结果未明，请用同一 msgid 再次查询",
+        en="the outcome is not known yet: ask again with the same msgid",
+        ours=True,
+        rule=outcome.state,
+        message_id=outcome.message_id,
+        record=False,
+    )
+
+
+def said_no(reply: RequestRefused, message_id: str) -> Fault:
+    """The other side refused, or the gateway says what became of it."""
+    zh, en = "中心未受理该业务", "the platform refused the request"
+    if reply.code != "rejected":  # nobody refused it: the gateway says in its own words what became of it
+        zh, _, en = reply.reason.partition(" / ")
+    return Fault(
+        code=reply.code,
+        zh=zh,
+        en=en,
+        field=reply.field or "",
+        infcode=reply.raw_code or "",
+        err_msg=reply.raw_text or reply.reason,
+        message_id=message_id,
         record=False,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway.contract import ConfigError
 from mappings import SHIPPED, DefinitionError, Mapping, load
 from mappings.catalogue import catalogue
-from mappings.definition import GroupLine, InsideLine, Line
+from mappings.definition import Definition, GroupLine, InsideLine, Line
 
 
 class Formats:
@@ -55,16 +55,24 @@ class Formats:
         return self._own.get(name) or self._catalogue.find(name, day)
 
     def _require(self, mapping: Mapping) -> None:
-        """Other fields may be in it, but it must be about the same document and message."""
+        """Other fields may be in it, but it must be about the same document and message, and ask for no more."""
         shipped = catalogue(SHIPPED / "hospital", SHIPPED / "settlement").versions(mapping.name)
-        known = {(version.definition.canonical, version.definition.codec.root) for version in shipped}
-        if (mapping.canonical_type, mapping.plan.definition.codec.root) not in known:
+        if not any(_replaces(mapping, version.definition) for version in shipped):
             raise ConfigError(
                 f"{mapping.file} 不能替换任何医院映射",
                 f"{mapping.file} replaces no hospital mapping",
                 file=str(mapping.file),
                 path="mappings",
             )
+
+
+def _replaces(mapping: Mapping, shipped: Definition) -> bool:
+    own = mapping.plan.definition
+    return (
+        own.canonical == shipped.canonical
+        and own.codec.root == shipped.codec.root
+        and set(own.elsewhere) <= set(shipped.elsewhere)
+    )
 
 
 def _broken(error: DefinitionError) -> ConfigError:

@@ -69,7 +69,7 @@ def _demand_persons(
 ) -> int:
     strange = 0
     for place, person in enumerate(persons):
-        where = f"persons[{place + 1}]." if rows else ""
+        where = f"persons[{place}]." if rows else ""
         demand_sound(person.document_no, today, f"{where}document_no")
         if not person.name.strip():
             raise _refused(f"{where}name", "required", "不可为空", "must not be blank")

@@ -8,6 +8,7 @@ Every answered row is kept, sealed, before the next call: after a retry or a res
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from gateway.canonical import Message
 from gateway.canonical.verification import CheckedPerson, PersonChecksAnswered, PersonChecksAsked
 from gateway.contract import Accepted, PartnerDown, Prepared, Reject
 
+_ROW: Final = re.compile(r"persons\[(\d+)\](.*)")
 _SILENT: Final = unavailable(None, "服务未应答此行 / the service gave no answer for this row")
 
 
@@ -73,7 +75,10 @@ class Lists:
         work = _Work(message, body, "", {})
         work.line_up(work.missing(), self._dialect.limit)
         for places in work.queue:
-            self._dialect.write(_enquiry(work, places))
+            try:
+                self._dialect.write(_enquiry(work, places))
+            except Reject as error:
+                raise _in_list(error, places[0]) from None
 
     async def work_off(
         self, message: Message, body: PersonChecksAsked, prepared: Prepared
@@ -140,6 +145,15 @@ class Lists:
 
     def _tell(self, work: _Work) -> None:
         self._channel.context.progress(work.reference, len(work.found), len(work.body.persons))
+
+
+def _in_list(error: Reject, first: int) -> Reject:
+    """The refusal of a call that begins at that place, with the place in the whole list."""
+    match = _ROW.fullmatch(error.field)
+    place, field = (int(match[1]), match[2]) if match else (0, f".{error.field}")
+    return Reject(
+        error.zh, error.en, code=error.code, field=f"persons[{first + place}]{field}", rule=error.rule
+    )
 
 
 def _enquiry(work: _Work, places: Sequence[int]) -> Enquiry:

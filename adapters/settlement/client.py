@@ -6,16 +6,20 @@ money operation only where 5203 does not show it settled all the same.
 
 from __future__ import annotations
 
+import dataclasses
+
 from adapters.settlement.channel import Channel, says
 from adapters.settlement.checks import mismatch
-from adapters.settlement.codec import Answer, Caller, Unreadable, caller_of, with_fresh_signature
+from adapters.settlement.codec import Answer, Caller, Unreadable, caller_of, infno_of, with_fresh_signature
 from adapters.settlement.details import Details
+from adapters.settlement.files import Files
 from adapters.settlement.link import Heard
-from adapters.settlement.questions import done
 from adapters.settlement.resolver import SettlementResolver
 from adapters.settlement.stored_fees import UPLOAD
 from adapters.settlement.transactions import Transaction, transaction_of
 from gateway.canonical import Body, Message
+from gateway.canonical.reconciliation import DetailsSubmitted
+from gateway.canonical.refusal import RequestDone
 from gateway.canonical.settlement import ClaimSubmitted, ReversalDone, ReversalRequested
 from gateway.contract import Absent, Accepted, Outcome, PartnerDown, Prepared, Rejected, Unknown
 
@@ -28,6 +32,7 @@ class SettlementSender:
         self._settings = channel.settings
         self._resolver = resolver
         self._details = Details(channel, resolver)
+        self._files = Files(channel)
 
     async def prepare(self, message: Message) -> Prepared:
         """Maps the message and gives each of its parts a msgid.
@@ -41,25 +46,45 @@ class SettlementSender:
         before: tuple[bytes, ...] = ()
         if isinstance(message.data, ClaimSubmitted):
             before = await self._details.prepare(message.data, message.time, tree)
+        elif isinstance(message.data, DetailsSubmitted):
+            before = await self._files.prepare(message.data, message.time)
         msgid, content = await self._channel.make(transaction.infno, tree, body)
         return Prepared(operation=transaction.operation, reference=msgid, content=content, before=before)
 
     async def send(self, message: Message, prepared: Prepared) -> Outcome:
         """One attempt. Raises PartnerDown where nothing was sent that could take effect."""
-        if isinstance(message.data, ClaimSubmitted):
-            stopped = await self._details.send(message.data, message, prepared.before)
+        asked = message.data
+        if isinstance(asked, ClaimSubmitted):
+            stopped = await self._details.send(asked, message, prepared.before)
             if stopped is not None:
                 return stopped
-        transaction = transaction_of(message.data, self._settings.variants)
+        elif isinstance(asked, DetailsSubmitted) and prepared.before:
+            return await self._compare(asked, message, prepared)
+        return await self._exchange(message, prepared, prepared.content)
+
+    async def _exchange(self, message: Message, prepared: Prepared, content: bytes) -> Outcome:
+        transaction = transaction_of(message.data)
         body = caller_of(message.data)
-        heard = await self._channel.call(transaction.infno, prepared.content, body)
+        heard = await self._channel.call(infno_of(content), content, body)
         if transaction.effect == "none" and self._is_used_up(heard):
-            heard = await self._once_more(transaction, prepared, body)
+            heard = await self._once_more(content, body)
         if not isinstance(heard, Answer):
             return heard
         if self._channel.succeeded(heard):
             return self._accepted(transaction, message, prepared, heard)
         return await self._refused(transaction, message, prepared, heard)
+
+    async def _compare(self, wanted: DetailsSubmitted, message: Message, prepared: Prepared) -> Outcome:
+        """9101, 3202, 9102. Comparing changes nothing: where the result does not come, all of it is done again."""
+        (part,) = prepared.before
+        content = await self._files.upload(part, prepared.content, wanted, message.time)
+        if not isinstance(content, bytes):
+            return content
+        outcome = await self._exchange(message, prepared, content)
+        if not isinstance(outcome, Accepted) or outcome.reply is None:
+            return outcome
+        reply = await self._files.with_differences(wanted, outcome.reply, message.time)
+        return reply if isinstance(reply, Unknown) else dataclasses.replace(outcome, reply=reply)
 
     # -- what an answer proves ------------------------------------------------------------------------
 
@@ -146,19 +171,15 @@ class SettlementSender:
             and says(heard, self._settings.duplicate_words)
         )
 
-    async def _once_more(self, transaction: Transaction, prepared: Prepared, body: Caller) -> Heard:
+    async def _once_more(self, content: bytes, body: Caller) -> Heard:
         """For what is harmless to repeat: the same under a new msgid, since the old one is used up."""
         fresh = await self._channel.sign(body.institution_code)
-        content = with_fresh_signature(prepared.content, fresh)
-        return await self._channel.call(transaction.infno, content, body)
+        return await self._channel.call(infno_of(content), with_fresh_signature(content, fresh), body)
 
 
 def _contentless(body: Body, answer: Answer) -> Body:
     """The reply of a transaction whose success says everything."""
+    code, text = answer.infcode, answer.err_msg or None
     if not isinstance(body, ReversalRequested):
-        return done(answer)
-    return ReversalDone(
-        original_message_id=body.original_message_id,
-        raw_code=answer.infcode,
-        raw_text=answer.err_msg or None,
-    )
+        return RequestDone(raw_code=code, raw_text=text)
+    return ReversalDone(original_message_id=body.original_message_id, raw_code=code, raw_text=text)

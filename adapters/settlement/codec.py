@@ -32,6 +32,8 @@ _encode_exact = msgspec.json.Encoder(decimal_format="number").encode
 _INFNO: Final = b'{"infno":"'
 #: The envelope's own msgid: only a transaction number stands before it.
 _MSGID: Final = re.compile(rb'"msgid":"(?:[^"\\]|\\.)*"')
+#: Only the input has it: quotes inside a value are escaped.
+_FILE_NO: Final = re.compile(rb'"file_qury_no":"(?:[^"\\]|\\.)*"')
 #: Written by `Envelope.wrap` and replaced at each attempt, because a sign-in does not outlive a session.
 _NO_SIGN: Final = b'"sign_no":""'
 
@@ -124,6 +126,16 @@ def with_sign_no(content: bytes, sign_no: str) -> bytes:
 def with_fresh_signature(content: bytes, new: Signature) -> bytes:
     """The same business request under a new msgid. Only for what may be repeated."""
     return _MSGID.sub(lambda _: b'"msgid":' + _quote(new.msgid), content, count=1)
+
+
+def with_file_no(content: bytes, file_no: str) -> bytes:
+    """The request with the number of a file that was uploaded for it."""
+    return _FILE_NO.sub(lambda _: b'"file_qury_no":' + _quote(file_no), content, count=1)
+
+
+def is_file(raw: bytes) -> bool:
+    """Whether an answer is a ZIP file in place of JSON (9102)."""
+    return raw.startswith(b"PK")
 
 
 def infno_of(content: bytes) -> str:

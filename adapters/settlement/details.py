@@ -18,7 +18,7 @@ from adapters.settlement.channel import Channel, says
 from adapters.settlement.codec import Answer, infno_of, with_fresh_signature
 from adapters.settlement.questions import caller
 from adapters.settlement.resolver import SettlementResolver
-from adapters.settlement.stored_fees import compared
+from adapters.settlement.stored_fees import UPLOAD, compared
 from gateway.canonical import Message
 from gateway.canonical.inquiry import FeesAnswer, FeesQuery
 from gateway.canonical.outpatient import OutpatientFee, OutpatientFeesUploaded, OutpatientFeesWithdrawn
@@ -63,7 +63,7 @@ class Details:
             tree["feedetail"] = rows
             return ()
         size = self._settings.fee_rows_per_call
-        parts = [{"feedetail": rows[at : at + size]} for at in range(0, len(rows), size)]
+        parts = [{"feedetail": rows[n : n + size]} for n in range(0, len(rows), size)]
         first = [await self._withdrawal(claim, at)] if self._settings.old_details == "always" else []
         return (*first, *[(await self._channel.make(_UPLOAD, part, claim))[1] for part in parts])
 
@@ -84,16 +84,16 @@ class Details:
     ) -> Stopped:
         """The platform has lines of these numbers: perhaps from an attempt whose answer was lost."""
         query = FeesQuery(**caller(claim), person_no=claim.person_no, visit_id=claim.visit_id)
-        found = await self._resolver.inquire("5204", query, message.time)
+        found = await self._resolver.inquire(UPLOAD, query, message.time)
         if not isinstance(found, FeesAnswer):
             return RetryLater(
                 reason="费用明细已存在，未能核对 / fee lines are there, and could not be compared"
             )
-        state = compared(claim.fee_lines, found)
-        if state == "equal":
+        if compared(claim.fee_lines, found) == "equal":
             return None
-        if state == "absent" or self._settings.old_details == "never":
+        if self._settings.old_details == "never":
             return Rejected(code=refused.infcode, reason=refused.err_msg, field=_FIELD, raw=refused.raw)
+        # Absent: an earlier attempt withdrew them and got no further; the platform repeats its old refusal.
         return await self._replaced(claim, message, parts)
 
     async def _replaced(self, claim: ClaimSubmitted, message: Message, parts: tuple[bytes, ...]) -> Stopped:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from adapters.settlement.codec import Answer, Unreadable, read
+from adapters.settlement.codec import Answer, Unreadable, is_file, read
 from adapters.settlement.settings import SettlementSettings
 from gateway.contract import Context, PartnerDown, Rejected, RetryLater, Unknown
 from gateway.transports.http import (
@@ -22,6 +22,8 @@ from gateway.transports.http import (
 Heard: TypeAlias = Answer | Rejected | RetryLater | Unknown
 
 _OK: Final = 200
+#: Answered with the file alone.
+_DOWNLOAD: Final = "9102"
 #: Longest wait for a free connection: a partner this busy is better tried again by schedule.
 _WAIT: Final = 10.0
 #: Statuses by which the gateway in front says that it passed nothing on: credentials, address, method, format
@@ -100,6 +102,8 @@ class Link:
 def judge(infno: str, response: HttpResponse) -> Heard:
     """What an HTTP answer proves."""
     status = response.status
+    if status == _OK and infno == _DOWNLOAD and is_file(response.body):
+        return Answer(infcode="0", err_msg="", output={}, reference=None, raw=response.body)
     if status == _OK:
         try:
             return read(response.body)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from adapters.settlement.channel import Channel, says
 from adapters.settlement.checks import mismatch
-from adapters.settlement.codec import Answer, Unreadable, caller_of
+from adapters.settlement.codec import Answer, Unreadable, caller_of, infno_of
 from adapters.settlement.link import Heard
 from adapters.settlement.questions import Question, caller
 from adapters.settlement.transactions import transaction_of
@@ -77,19 +77,17 @@ class SettlementResolver:
             return Absent(raw=heard.raw)
         return self._verdict(message, prepared, question, heard, found)
 
-    async def inquire(self, infno: str, query: Body, at: dt.datetime) -> Body | None:
-        """The answer to a query; None where there is none that can be used. Raises PartnerDown."""
-        heard = await self._ask(infno, query, at)
+    async def inquire(self, question: Question, query: Body, at: dt.datetime) -> Body | None:
+        """The answer to a query of that question; None where none came that can be used. Raises PartnerDown."""
+        heard = await self._ask(question.infno, query, at)
         try:
-            if isinstance(heard, Answer) and self._channel.succeeded(heard):
-                return self._channel.formats.read(f"{infno}.output", heard, at)
+            return self._read(question, heard, "", at) if isinstance(heard, Answer) else None
         except Unreadable:
-            pass
-        return None
+            return None
 
     async def reverse(self, message: Message, prepared: Prepared) -> ReverseOutcome:
         """Reverses with 2601. Repeating it is harmless: it is about one msgid only. Raises PartnerDown."""
-        transaction = transaction_of(message.data, self._settings.variants)
+        transaction = transaction_of(message.data)
         if isinstance(message.data, ReversalRequested):
             return Rejected(code="irreversible", reason="冲正本身不可冲正 / a reversal cannot be reversed")
         if transaction.effect == "none":
@@ -100,9 +98,7 @@ class SettlementResolver:
             )
         if not prepared.reference:
             return _NO_REFERENCE
-        heard = await self._ask(
-            _REVERSE, _reversal(message.data, prepared.reference, transaction.infno), message.time
-        )
+        heard = await self._ask(_REVERSE, _reversal(message.data, prepared), message.time)
         return self._undone(heard) if isinstance(heard, Answer) else _not_heard(heard)
 
     def is_reversed(self, answer: Answer) -> bool:
@@ -180,7 +176,11 @@ def _not_heard(heard: Heard) -> Unknown:
     return heard if isinstance(heard, Unknown) else Unknown(reason=heard.reason)
 
 
-def _reversal(body: Any, msgid: str, infno: str) -> ReversalRequested:
+def _reversal(body: Any, prepared: Prepared) -> ReversalRequested:
+    """Of what was sent, under the number it was sent under, whatever the settings say by now."""
     return ReversalRequested(
-        **caller(body), person_no=body.person_no, original_message_id=msgid, original_transaction=infno
+        **caller(body),
+        person_no=body.person_no,
+        original_message_id=prepared.reference,
+        original_transaction=infno_of(prepared.content),
     )

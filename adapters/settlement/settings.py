@@ -203,6 +203,12 @@ class SettlementSettings(Settings):
         " these numbers: withdraw them (2205) if they differ, withdraw the batch every time, or never",
         examples=["if-different"],
     )
+    file_encoding: Literal["base64", "bytes"] = Field(
+        default="base64",
+        description="9101 中文件内容的写法：base64 文本或字节数组 / how 9101 carries a file: as base64 or as an array of"
+        " bytes",
+        examples=["base64"],
+    )
     variants: tuple[Variant, ...] = Field(
         default=(),
         description="改用新编号的交易 / transactions that are sent under their newer number",

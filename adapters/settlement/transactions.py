@@ -150,8 +150,12 @@ _ROWS: Final = (
 TRANSACTIONS: Final[dict[type[Any], tuple[Transaction, ...]]] = {
     row.request: tuple(r for r in _ROWS if r.request is row.request) for row in _ROWS
 }
-#: Every mapping that is needed, those of the sign-in and the file transfer not: the channel writes these itself.
-FORMATS: Final = tuple(sorted({row.input for row in _ROWS} | {row.output for row in _ROWS if row.output}))
+#: Mappings of what travels beside 3202.
+_FILES: Final = ("3202.file", "3202.result", "9101.input", "9101.output", "9102.input")
+#: Every mapping that is needed; the sign-in is written by the channel itself.
+FORMATS: Final = tuple(
+    sorted({row.input for row in _ROWS} | {row.output for row in _ROWS if row.output} | {*_FILES})
+)
 
 
 def transaction_of(body: Body, variants: Collection[str] = ()) -> Transaction:

@@ -42,29 +42,6 @@ class StatementAnswered(Answer, frozen=True, forbid_unknown_fields=True, kw_only
     description: str | None = None
 
 
-class DetailsSubmitted(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`reconciliation.details.submitted.v1`: compare an uploaded file (national transaction 3202)."""
-
-    clearing_kind: str
-    agency: str
-    file_no: FileNumber  #: of the uploaded file
-    since: dt.date
-    until: dt.date
-    total: Fen
-    fund_total: Fen
-    cash_paid: Fen
-    count: int
-    refunds: bool | None = None
-
-
-class DetailsCompared(Answer, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`reconciliation.details.compared.v1`: where the result file is."""
-
-    file_no: FileNumber
-    file_name: FileName
-    available_until: dt.datetime
-
-
 class SettlementDetail(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One settlement in the institution's books."""
 
@@ -75,12 +52,6 @@ class SettlementDetail(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     fund_total: Fen
     account_paid: Fen
     refund: bool
-
-
-class DetailFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`reconciliation.file.submitted.v1`: the institution's settlements of the period, one a row."""
-
-    details: tuple[SettlementDetail, ...] = ()
 
 
 class Difference(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,6 +67,40 @@ class Difference(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     total: Fen | None = None
     fund_total: Fen | None = None
     account_paid: Fen | None = None
+
+
+class DetailsSubmitted(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`reconciliation.details.submitted.v1`: compare an uploaded file (national transaction 3202)."""
+
+    clearing_kind: str
+    agency: str
+    file_no: FileNumber  #: of the uploaded file
+    since: dt.date
+    until: dt.date
+    total: Fen
+    fund_total: Fen
+    cash_paid: Fen
+    count: int
+    refunds: bool | None = None
+    #: What is in the file. Where it is given, whoever passes the request on uploads it anew, and `file_no` is only the
+    #: sender's own.
+    details: tuple[SettlementDetail, ...] = ()
+
+
+class DetailsCompared(Answer, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`reconciliation.details.compared.v1`: where the result file is."""
+
+    file_no: FileNumber
+    file_name: FileName
+    available_until: dt.datetime
+    #: What is in the result file, where whoever passes the answer on has fetched it.
+    differences: tuple[Difference, ...] | None = None
+
+
+class DetailFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`reconciliation.file.submitted.v1`: the institution's settlements of the period, one a row."""
+
+    details: tuple[SettlementDetail, ...] = ()
 
 
 class DifferencesReturned(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: Names under which personal data and secrets travel, in our bodies, in the national interface and in HTTP.
+#: Names under which personal data and secrets travel: in our bodies, in the interfaces of partners, in HTTP.
 _LISTED: Final = """
     name person_name psn_name patient_name opter_name operator_name doctor_name dr_name bilg_dr_name
     certno certificate_no certificate_number mdtrt_cert_no psn_cert_no document_no person_no psn_no id_no idno id_card
     card card_no card_sn bank_account account_no phone tel mobile address birth_date brdy
     token password passwd secret authorization cookie api_key apikey x_tif_signature
     private_key passphrase
+    gmsfhm sfzh xm cym csrq zzxz xp photo former_name usercardid authorizeinfo inlicense
 """
 _NAMES: Final = frozenset(_LISTED.split())
 _ENDINGS: Final = (
-    "_certno", "_cert_no", "_card_no", "_account_no", "_token", "_password", "_secret", "_phone",
+    "_certno", "_cert_no", "_document_no", "_card_no", "_account_no", "_token", "_password", "_secret", "_phone",
     "psn_name", "account_name", "debtor_name", "creditor_name",
 )  # fmt: skip
 

@@ -43,7 +43,11 @@ class Streams(Protocol):
     """See `Mapping.read` and `Mapping.write`."""
 
     def read(
-        self, stream: IO[bytes], refused: Callable[[RefusedRow], None] | None, elsewhere: dict[str, Any], size: int
+        self,
+        stream: IO[bytes],
+        refused: Callable[[RefusedRow], None] | None,
+        elsewhere: dict[str, Any],
+        size: int,
     ) -> Rows: ...
 
     def write(self, stream: IO[bytes], body: Any, rows: Iterable[Any], envelope: dict[str, str]) -> None: ...

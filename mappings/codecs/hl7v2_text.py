@@ -107,7 +107,9 @@ class Segment:
 def segments(text: str, max_segments: int, max_fields: int) -> list[Segment]:
     """The segments of a message. Raises `Refused`."""
     head = text[3:9]
-    plain = len(set(head[:5])) == 5 and not any(c.isalnum() or not c.isprintable() or c == " " for c in head[:5])
+    plain = len(set(head[:5])) == 5 and not any(
+        c.isalnum() or not c.isprintable() or c == " " for c in head[:5]
+    )
     if not text.startswith("MSH") or not plain or head[5:] not in (head[0], "\r", "\n", ""):
         raise Refused("syntax", "应以 MSH 及分隔符开始", "must begin with MSH and five delimiters")
     marks = Marks(*head[:5])

@@ -16,6 +16,7 @@ from gateway.canonical.settlement import ClaimSettled
 from gateway.contract import (
     Absent,
     Conflict,
+    Handled,
     PartnerDown,
     Pending,
     Refusal,
@@ -215,6 +216,15 @@ async def test_refused_input_is_audited_and_changes_nothing(tmp_path: Path) -> N
         )
         assert await scene.events(refusal) == ["message.refused"]
         assert await scene.gateway.store.message(refusal) is None
+
+
+async def test_what_an_adapter_answers_itself_is_audited_and_owes_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        handled = await scene.context.inbox.handled(
+            Handled(kind="9001", raw=b"{}", partner_message_id="H0001")
+        )
+        assert await scene.events(handled) == ["message.handled"]
+        assert await scene.gateway.store.message(handled) is None
 
 
 async def test_messages_with_one_ordering_key_arrive_in_order(tmp_path: Path) -> None:

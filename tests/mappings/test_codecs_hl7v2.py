@@ -218,3 +218,13 @@ class TestRows:
         assert mapping.decode(data.replace(b"~B", b"~~B")) == body
         check_laws(mapping)
         check_hostile(mapping, data, body)
+
+
+def test_bounds_are_met_before_much_is_read(tmp_path: Path) -> None:
+    codec = GBK[:-1] + ", max_segments: 3, max_repetitions: 4}"
+    mapping = lines(tmp_path, codec, *FIELDS, unknown="ignore", lossy='[{at: "*", why: x}]')
+    head, person = b"MSH|^~\\&|HIS|||||||||2.4\r", b"PID|||M1^^^^IdentifyNO~&0^^^^No"
+    assert mapping.decode(head + person + b"\r\n\n\rZZZ\r\r") == LEAST
+    assert rules(mapping, head + person + b"\rZZZ\rZZZ\r") == [("", "size")]
+    assert mapping.decode(head + person + b"~a~b") == LEAST
+    assert rules(mapping, head + person + b"~a~b~c")[0] == ("PID-3", "size")

@@ -67,6 +67,11 @@ def name(mapping: Mapping) -> str:
     return mapping.name
 
 
+def all_of(mappings: list[Mapping]) -> list[Any]:
+    """All shipped mappings in the long run, those of most messages always."""
+    return [pytest.param(m, marks=() if m.name in BUSY else pytest.mark.long, id=m.name) for m in mappings]
+
+
 def said(job: Any) -> Any:
     """What comes of it: a value with its types, or all faults."""
     try:
@@ -111,7 +116,7 @@ def test_good_samples_are_read_the_quick_way(mapping: Mapping) -> None:
             assert mapping.decode_plain(tree, **elsewhere(mapping, body)) == body
 
 
-@pytest.mark.parametrize("mapping", [m for m in JSON if m.plan.decodes and m.plan.encodes], ids=name)
+@pytest.mark.parametrize("mapping", all_of([m for m in JSON if m.plan.decodes and m.plan.encodes]))
 @TORN
 @given(data=st.data())
 def test_json_is_read_alike(mapping: Mapping, data: st.DataObject) -> None:
@@ -182,7 +187,7 @@ def tear_xml(tree: Any, data: st.DataObject) -> None:
             etree.indent(tree, data.draw(st.sampled_from(["", " ", "\t"])))
 
 
-@pytest.mark.parametrize("mapping", WRITERS, ids=name)
+@pytest.mark.parametrize("mapping", all_of(WRITERS))
 @TORN
 @given(data=st.data())
 def test_json_is_written_alike(mapping: Mapping, data: st.DataObject) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 
 from adapters.hospital.clerk import Clerk
 from adapters.hospital.door import server_tls
-from adapters.hospital.faults import Fault, later
+from adapters.hospital.faults import Fault
 from adapters.hospital.formats import Formats
 from adapters.hospital.hl7.answers import Answers
 from adapters.hospital.hl7.codec import Reader
@@ -99,7 +99,7 @@ class Hl7Server:
             if self._face.unavailable == "silent":
                 self._context.log.warning("hl7.unanswered", control_id=header.control_id)
                 raise
-            return self._answers.refused(header, later(error), self._face.unavailable)
+            return self._answers.refused(header, _later(error), self._face.unavailable)
 
     async def _turn(self) -> None:
         """A hospital waits for each answer before it sends on: one that is too quick is held back, not refused."""
@@ -121,3 +121,9 @@ def _told(fault: Fault) -> Fault:
     elif fault.code == "operation-not-allowed":
         fault.field, fault.name = "MSH-9", "消息类型"
     return fault
+
+
+def _later(error: Unavailable) -> Fault:
+    zh = f"暂时无法受理，请稍后以同一 MSH-10 原样重发（{error.zh}）"
+    en = f"cannot take it now: send the same message again later ({error.en})"
+    return Fault(code="unavailable", zh=zh, en=en, ours=True, record=False)

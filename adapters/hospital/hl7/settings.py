@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from adapters.hospital.hl7.events import EVENTS
 from adapters.hospital.parts import InstitutionCode, Tls
-from gateway.contract import Duration, Endpoint, Settings, Size
+from gateway.contract import ConfigError, Duration, Endpoint, Settings, Size
 
 #: The `facilities` entry for every MSH-4 that has none of its own.
 ANY = "*"
@@ -122,3 +123,16 @@ class Hl7Face(Settings):
         gt=0,
         description="一条报文从首字节到末字节的时限 / from a message's first byte to its last",
     )
+
+
+def wrong(face: Hl7Face, institutions: Collection[str], clients: Collection[str]) -> Iterator[ConfigError]:
+    """What is wrong with a face beyond its declaration; each path is that inside the adapter's settings."""
+    for facility, known in face.facilities.items():
+        if known.institution not in institutions:
+            zh, en = "该机构不在 institutions 中", "the institution is none of institutions"
+            yield ConfigError(zh, en, path=f"hl7.facilities.{facility}.institution")
+    here = face.listen.startswith(("127.", "localhost:", "[::1]:"))
+    if not (here or clients or (face.tls and face.tls.client_ca)):
+        zh = "HL7 报文没有身份验证：请填写 clients 或 tls.client_ca，或只监听本机"
+        en = "HL7 proves nobody's identity: say clients or tls.client_ca, or listen on a loopback address"
+        yield ConfigError(zh, en, path="hl7.listen")

@@ -65,9 +65,13 @@ def refusal(face: NationalRules, arrival: Arrival, now: dt.datetime, fault: Faul
 
 
 def reason(fault: Fault, longest: int) -> str:
-    """`err_msg`: what the platform wrote, or else our words with the id under which operators find it."""
+    """`err_msg`: what the platform wrote, or else our words with the id under which operators find it.
+
+    Args:
+        longest: of our words.
+    """
     if fault.err_msg and fault.infcode:
-        return fault.err_msg[: max(longest, 0)]
+        return fault.err_msg
     identity = fault.refusal_id or fault.message_id
     tail = f" [{' '.join(filter(None, (fault.code, identity)))}]"
     room = longest - len(tail)

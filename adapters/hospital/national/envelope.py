@@ -13,6 +13,7 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from adapters.hospital.faults import Fault
@@ -22,6 +23,7 @@ from mappings import Refused, parse_json
 _REGION = re.compile(r"\d{6}", re.ASCII)
 _INFNO = re.compile(r"[0-9A-Z]{1,6}", re.ASCII)
 _MSGID = re.compile(r"[0-9A-Za-z._-]{1,30}", re.ASCII)
+_exact = msgspec.json.Encoder(decimal_format="number").encode
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 #: Field, Chinese name, longest, required.
@@ -63,7 +65,9 @@ class Envelope(Struct, frozen=True, kw_only=True):
 
     def value(self, name: str) -> Any:
         """What a mapping asks for under `elsewhere`."""
-        return {"transaction": self.infno, "fee_lines": ()}.get(name) or getattr(self, name, ())
+        if name == "transaction":
+            return self.infno
+        return () if name == "fee_lines" else getattr(self, name)  # fee lines came before, by 2204
 
 
 def is_gbk(charset: str) -> bool:
@@ -130,6 +134,22 @@ def msgid_of(tree: dict[str, Any]) -> str | None:
     """The message id of a request that may be wrong otherwise, for the record of a refusal."""
     found = tree.get("msgid")
     return found if isinstance(found, str) and _MSGID.fullmatch(found) else None
+
+
+def document_of(raw: bytes) -> bytes:
+    """What the mapping reads of a stored request: its `input`. The charset that was announced is not stored.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for charset in ("utf-8", "gbk"):
+        try:
+            content = parse(raw, charset, len(raw) * 2).get("input")
+        except Fault:
+            continue
+        if isinstance(content, dict):
+            return _exact(content)
+    raise ValueError("no request of the national interface")
 
 
 def wrong(field: str, zh: str, en: str, rule: str) -> Fault:

@@ -9,18 +9,28 @@ import hmac
 import os
 import re
 import time
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
+from twisted.internet.threads import deferToThreadPool
 
 from adapters.hospital.national.settings import Files
 
 _NUMBER = re.compile(r"F[0-9a-f]{28}", re.ASCII)
 _NONCE = 12
+T = TypeVar("T")
+
+
+async def in_thread(reactor: Any, act: Callable[..., T], *arguments: Any) -> T:
+    """Does what takes its time beside the reactor."""
+    result: T = await deferToThreadPool(reactor, reactor.getThreadPool(), act, *arguments)
+    return result
 
 
 class Header(Struct, frozen=True):
@@ -30,12 +40,16 @@ class Header(Struct, frozen=True):
     institution: str
 
 
-class NoRoom(Exception):
+class NoRoom(OSError):
     """The folder holds as much as it may."""
 
 
 class Taken(Exception):
     """The request was seen before, with another file."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class FileStore:

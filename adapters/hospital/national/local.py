@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from twisted.internet.threads import deferToThreadPool
 
 from adapters.hospital.faults import Fault
 from adapters.hospital.national.catalogues import Catalogues
 from adapters.hospital.national.envelope import Envelope
-from adapters.hospital.national.files import FileStore, Header, NoRoom, Taken
+from adapters.hospital.national.files import FileStore, Header, NoRoom, Taken, in_thread
 from adapters.hospital.national.formats import NationalFormats
 from adapters.hospital.national.sessions import Sessions
 from adapters.hospital.national.settings import NationalFace
@@ -32,7 +30,6 @@ from gateway.contract import Context, Unavailable
 from mappings import MappingError
 from mappings.lenses_times import CHINA
 
-T = TypeVar("T")
 #: As a catalogue's file name is asked for, whatever it is.
 _CATALOGUE = "plc"
 _OFFERED_FOR = dt.timedelta(days=7)
@@ -52,7 +49,7 @@ class Local:
         self._region = region
         state = context.state_dir
         self.sessions = Sessions(state / "sessions.json", face.sign_in.lifetime, context.random)
-        self._files = FileStore(face.files, state / "files") if face.files else None
+        self.files = FileStore(face.files, state / "files") if face.files else None
         self._catalogues = Catalogues(face.catalogues) if face.catalogues else None
 
     def knows(self, infno: str) -> bool:
@@ -60,9 +57,9 @@ class Local:
         if infno in (SIGN_IN, SIGN_OUT):
             return True
         if infno == UPLOAD:
-            return self._files is not None
+            return self.files is not None
         if infno == DOWNLOAD:
-            return self._files is not None or self._catalogues is not None
+            return self.files is not None or self._catalogues is not None
         return infno in CATALOGUES and self._catalogues is not None
 
     async def answer(self, asked: Envelope, now: dt.datetime) -> bytes:
@@ -113,7 +110,7 @@ class Local:
     # -- files ---------------------------------------------------------------------------------------
 
     async def _upload(self, asked: Envelope, now: dt.datetime) -> bytes:
-        assert self._files is not None
+        assert self.files is not None
         assert self._face.files is not None
         content = _content(asked.input.get("fsUploadIn"), self._face.files.max_size)
         body = self._formats.read("settlement.9101.input", asked, now)
@@ -121,7 +118,7 @@ class Local:
         _own(body.owner_code, asked)
         header = Header(body.file_name, asked.institution_code)
         try:
-            number = await self._threaded(self._files.put, header, asked.msgid, content)
+            number = await in_thread(self._context.reactor, self.files.put, header, asked.msgid, content)
         except Taken:
             raise _taken() from None
         except NoRoom:
@@ -141,9 +138,11 @@ class Local:
         _own(body.owner_code, asked)
         found: bytes | None = None
         if self._catalogues is not None:
-            found = await self._threaded(self._catalogues.get, body.file_no)
-        if found is None and self._files is not None:
-            found = await self._threaded(self._files.get, body.file_no, asked.institution_code)
+            found = await in_thread(self._context.reactor, self._catalogues.get, body.file_no)
+        if found is None and self.files is not None:
+            found = await in_thread(
+                self._context.reactor, self.files.get, body.file_no, asked.institution_code
+            )
         if found is None:
             zh, en = "没有这个文件，或已过期", "there is no such file, or its time is over"
             raise _invalid("no-file", "fsDownloadIn/file_qury_no", "文件查询号", zh, en, "reference")
@@ -156,7 +155,7 @@ class Local:
         if held is not None and not (isinstance(held, str) and len(held) <= 20):
             zh, en = "应为不超过 20 个字符的文本", "must be a text of at most 20 characters"
             raise _invalid("invalid", "data/ver", "版本号", zh, en, "length")
-        latest = await self._threaded(self._catalogues.latest, asked.infno)
+        latest = await in_thread(self._context.reactor, self._catalogues.latest, asked.infno)
         if latest is None or held == latest.version:
             zh, en = "没有可下载的目录文件", "there is no catalogue file to download"
             if latest is not None:
@@ -171,11 +170,6 @@ class Local:
                 "data_cnt": latest.count,
             }
         )
-
-    async def _threaded(self, act: Callable[..., T], *arguments: Any) -> T:
-        reactor = self._context.reactor
-        result: T = await deferToThreadPool(reactor, reactor.getThreadPool(), act, *arguments)
-        return result
 
 
 def _second(at: dt.datetime) -> dt.datetime:

@@ -11,19 +11,17 @@ from typing import Any
 
 from msgspec import structs
 
-from adapters.hospital.clerk import Answered, Clerk, Inquiry
+from adapters.hospital.clerk import Answered, Clerk
 from adapters.hospital.door import Door, by_http, server_tls
 from adapters.hospital.faults import Fault, later
 from adapters.hospital.formats import Formats
-from adapters.hospital.national.answers import EMPTY, Arrival, refusal, success
-from adapters.hospital.national.checks import check
+from adapters.hospital.national.answers import Arrival, refusal, success
+from adapters.hospital.national.details import Details
 from adapters.hospital.national.envelope import Envelope, is_gbk, msgid_of, parse, read, wrong
 from adapters.hospital.national.formats import NationalFormats
 from adapters.hospital.national.local import Local, not_signed_in
 from adapters.hospital.national.settings import NationalFace
 from adapters.hospital.national.transactions import DOWNLOAD, ROUTED, SIGN_IN, SIGN_OUT, UPLOAD, Transaction
-from gateway.canonical import Body
-from gateway.canonical.settlement import CancellationDone, ClaimSettled
 from gateway.contract import Context, Handled, Unavailable
 from gateway.transports.http import Request, Response, ServerLimits, media_type
 from mappings import MappingError
@@ -32,8 +30,6 @@ _NO_GET = Response(
     405, "请用 POST 提交 JSON 请求 / POST JSON requests here\n".encode(), headers=(("Allow", "POST"),)
 )
 _FORBIDDEN = Response(403, "客户端地址不在允许范围内 / the client's address is not let in\n".encode())
-#: Settlements: whose answers name the message that asked for them.
-_ECHOING = frozenset({"2207", "2207A", "2208", "2304", "2305"})
 #: How many characters of base64 or JSON a byte of a file takes, at most about.
 _PER_BYTE = 5
 
@@ -64,6 +60,8 @@ class NationalServer:
         self._door = Door(face, context, self._limit)
         self._formats = NationalFormats(formats)
         self._local = Local(face, context, self._formats, region)
+        files = self._local.files
+        self._details = Details(files, self._formats, context.reactor) if files is not None else None
         self._mount: Any = None
 
     async def start(self) -> None:
@@ -158,39 +156,29 @@ class NationalServer:
     async def _answer_from_afar(
         self, transaction: Transaction, asked: Envelope, request: Request, arrival: Arrival
     ) -> Response:
-        body = self._formats.read(transaction.input, asked, arrival.at)
-        check(body, self._tolerance)
-        inquiry = Inquiry(
-            operation=transaction.operation,
-            body=body,
-            msgid=asked.msgid,
-            institution=asked.institution_code,
-            mapping=self._label(transaction, arrival),
+        inquiry = self._formats.inquiry(
+            transaction,
+            asked,
+            arrival.at,
+            tolerance=self._tolerance,
             raw=request.body,
             trace=request.headers.get("traceparent"),
         )
-        answered = await self._clerk.ask(inquiry)
+        if self._details is None or self._face.files is None:
+            answered = await self._clerk.ask(inquiry)
+        else:
+            inquiry = await self._details.opened(inquiry, asked, arrival.at)
+            answered = await self._clerk.ask(inquiry)
+            answered = await self._details.stored(answered, asked, arrival.at, self._face.files.keep)
         output = self._written(transaction, asked, answered, arrival)
         return success(self._face, arrival, self._context.clock.now(), answered.message_id, output)
-
-    def _label(self, transaction: Transaction, arrival: Arrival) -> str:
-        mapping = self._formats.mapping(transaction.input, arrival.at)
-        return f"{mapping.name}@{mapping.version}"
 
     def _written(
         self, transaction: Transaction, asked: Envelope, answered: Answered, arrival: Arrival
     ) -> bytes:
-        if transaction.output is None:
-            return EMPTY
-        body: Body = answered.body
-        if (
-            self._face.echo_msgid
-            and asked.infno in _ECHOING
-            and isinstance(body, ClaimSettled | CancellationDone)
-        ):
-            body = structs.replace(body, sender_message_id=asked.msgid)
+        echo = self._face.echo_msgid
         try:
-            return self._formats.write(transaction.output, body, arrival.at)
+            return self._formats.output(transaction, asked, answered.body, arrival.at, echo=echo)
         except (MappingError, TypeError) as error:
             raise self._clerk.unspeakable(answered, error) from None
 

@@ -102,7 +102,8 @@ class NationalRules(Settings):
     err_msg_length: int = Field(
         default=200,
         ge=80,
-        description="err_msg 的最大长度 / longest err_msg, in characters",
+        description="通衢自己的 err_msg 的最大长度；平台的原文不截断 / longest err_msg of our own, in characters; the"
+        " platform's is passed on whole",
         examples=[200],
     )
     echo_msgid: bool = Field(

@@ -50,7 +50,6 @@ ROUTED: Final = {
         _row("2204", "UploadOutpatientFees"),
         _row("2205", "WithdrawOutpatientFees", None),
         _row("2206", "EstimateOutpatient"),
-        _row("2206A", "EstimateOutpatient", "2206", "2206"),
         _row("2207", "SettleOutpatient"),
         _row("2207A", "SettleOutpatient", "2207", "2207"),
         _row("2208", "CancelSettlement"),
@@ -96,7 +95,9 @@ OPERATIONS: Final = frozenset(row.operation for row in ROUTED.values())
 SESSIONS: Final = tuple(
     f"settlement.{name}" for name in ("9001.input", "9001.output", "9002.input", "9002.output")
 )
-FILES: Final = tuple(f"settlement.{name}" for name in ("9101.input", "9101.output", "9102.input"))
+FILES: Final = tuple(
+    f"settlement.{name}" for name in ("9101.input", "9101.output", "9102.input", "3202.file", "3202.result")
+)
 #: 目录下载: the catalogues that are files.
 CATALOGUES: Final = frozenset(
     {"1301", "1302", "1303", "1305", "1306", "1307", "1308", "1309", "1310", "1311", "1313", "1314", "1315"}

@@ -6,7 +6,7 @@
 It behaves as a careful engine does: where no answer comes it sends the same message once more under the same
 control id. By hand, against a gateway that runs:
 
-    python -m adapters.hospital.simulator.hl7 --to 127.0.0.1:2575 --patients 3
+    python -m adapters.hospital.simulator.hl7 --to 127.0.0.1:2575 --patients 3 --events ADT^A01,ADT^A02,ADT^A03
     python -m adapters.hospital.simulator.hl7 --to 127.0.0.1:2575 --attack no-start
 """
 
@@ -28,6 +28,7 @@ from twisted.internet.defer import Deferred
 
 from adapters.hospital.simulator.ward import STAY, Hl7Message, Ward
 from gateway.transports.http import ClientTls
+from gateway.transports.mllp import BadAnswer, MllpClient, NoAnswer, NotSent
 
 _CHINA = dt.timezone(dt.timedelta(hours=8))
 
@@ -85,8 +86,6 @@ class HospitalEngine:
         tls: ClientTls | None = None,
         reactor: Any = None,
     ) -> None:
-        from gateway.transports.mllp import MllpClient  # noqa: PLC0415  it imports a reactor
-
         self.host = host
         self.port = port
         self.charset = charset
@@ -143,8 +142,6 @@ class HospitalEngine:
         return done
 
     async def _once(self, data: bytes, attempt: int) -> Ack:
-        from gateway.transports.mllp import BadAnswer, NoAnswer, NotSent  # noqa: PLC0415  as above
-
         try:
             return read_ack(await self._client.send(data), self.charset, attempt)
         except (NotSent, NoAnswer, BadAnswer) as error:
@@ -169,7 +166,7 @@ async def _play(arguments: argparse.Namespace) -> bool:
         _show(arguments.attack, "", await engine.attack(arguments.attack))
     else:
         for patient in range(arguments.patients):
-            for event in STAY:
+            for event in arguments.events.split(","):
                 ack = await engine.report(event, patient)
                 good &= ack.code == "AA"
                 _show(event, ward.visit(patient), ack)
@@ -189,6 +186,7 @@ def main() -> None:
     parser.add_argument("--charset", choices=["gbk", "gb18030", "utf-8"], default="gbk")
     parser.add_argument("--connection", choices=["persistent", "one-message"], default="persistent")
     parser.add_argument("--patients", type=int, default=3)
+    parser.add_argument("--events", default=",".join(STAY), help="of each patient, in this order")
     parser.add_argument("--attack", metavar="NAME", help="one of hl7_attacks.ATTACKS, in place of the day")
     arguments = parser.parse_args()
     loop = uvloop.new_event_loop()

@@ -78,6 +78,7 @@ class NationalSimulator:
         start: dt.datetime | None = None,
         timeout: float = 30.0,
         reactor: Any = None,
+        client: HttpClient | None = None,
         now: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -91,7 +92,7 @@ class NationalSimulator:
         self._start = start or dt.datetime.fromtimestamp(now(), _CHINA)
         self._timeout = timeout
         self._reactor = reactor or _installed_reactor()
-        self._client = HttpClient(reactor=reactor)
+        self._client = client or HttpClient(reactor=reactor)
         self._now = now
         self._random = random
         self._numbers = count(1)
@@ -210,7 +211,7 @@ class NationalSimulator:
     async def _line(self) -> _Line:
         parts = urlsplit(self.url)
         endpoint = HostnameEndpoint(self._reactor, parts.hostname or "", parts.port or 80)
-        line: _Line = await connectProtocol(endpoint, _Line())
+        line: _Line = await connectProtocol(endpoint, _Line())  # type: ignore[no-untyped-call]
         return line
 
 

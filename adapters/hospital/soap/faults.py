@@ -26,7 +26,8 @@ NAMESPACE = "urn:tongqu:hospital:v1"
 #: The children of `Refused` in their order; the WSDL is made from it too.
 DETAILS = ("code", "field", "name", "rule", "line", "refusal_id", "message_id", "infcode", "err_msg")
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Characters that XML cannot hold.
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _IN_V12 = {"Client": "Sender", "Server": "Receiver"}
 
 
@@ -52,7 +53,7 @@ def response(version: Version, fault: Fault) -> Response:
 
 def _text(value: str) -> str:
     """Element content. What the platform wrote came as JSON and may hold what XML cannot."""
-    return escape(_NOT_XML.sub("\ufffd", value))
+    return escape(NOT_XML.sub("\ufffd", value))
 
 
 def _v11(fault: Fault, side: str) -> bytes:

@@ -12,12 +12,12 @@ from typing import Final, Protocol
 from lxml import etree
 
 from adapters.hospital.faults import Fault
+from adapters.hospital.soap.faults import NOT_XML
 from adapters.hospital.soap.settings import StyleName
 from gateway.transports.http import Request, Response
 from gateway.transports.soap import SoapRequest, XmlError, parse
 
 _DECLARATION: Final = re.compile(r"\s*<\?xml\s[^>]*\?>")
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Talk(Protocol):
@@ -102,5 +102,5 @@ def document(text: str, name: str, max_bytes: int) -> etree._Element:
 
 def cdata(text: str) -> str:
     """A text as CDATA: what could end it is split, what XML cannot hold is replaced."""
-    safe = _NOT_XML.sub("\ufffd", text).replace("]]>", "]]]]><![CDATA[>")
+    safe = NOT_XML.sub("\ufffd", text).replace("]]>", "]]]]><![CDATA[>")
     return f"<![CDATA[{safe}]]>"

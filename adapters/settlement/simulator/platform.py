@@ -62,6 +62,7 @@ class Platform:
         self.filings = Filings(self.books)
         self.clearing = Clearing(self.books)
         self.messages: dict[str, Known] = {}
+        self.reversed: set[str] = set()
         self.reversed_early: set[tuple[str, str]] = set()
         self.sign_nos: set[str] = set()
         self.requests: deque[dict[str, Any]] = deque(maxlen=_MAX_REQUESTS)
@@ -142,11 +143,11 @@ class Platform:
         return made if made.startswith(_FILE) else self._answer(0, "", made)
 
     def _again(self, request: Envelope, known: Known) -> bytes:
-        settlement = self.ledger.by_msgid.get(request.msgid)
-        if settlement is not None and settlement.reversed:
+        if request.msgid in self.reversed:
             return self.refusal("原交易已冲正")
         if known.answer is not None:
             return known.answer
+        settlement = self.ledger.by_msgid.get(request.msgid)
         if settlement is None:
             return self._answer(0, "", EMPTY)
         return self._answer(0, "", self.settling.shown(settlement))
@@ -166,6 +167,7 @@ class Platform:
         if known.infno != infno:
             raise Refused("原交易编号不一致")
         self._undo(msgid, data["psn_no"])
+        self.reversed.add(msgid)
         return EMPTY
 
     def _undo(self, msgid: str, psn_no: str) -> None:

@@ -2,9 +2,9 @@
 
     "2201": "data: psn_no 30! begntime dt! caty 6"
 
-`node:` an object, `node[100]:` at most 100 rows, `node?:` may lack; `30` text of that length, `dt` time, `d` date,
-`m` yuan with two decimals at most, `n` number, `i` whole number, `f` 1 or 0; `!` required. Written from the published
-field tables, and not from the mappings that are tested against it. Fields that are not listed pass unseen.
+`node:` an object, `node[100]:` at most 100 rows, ` | ` another node; `30` text of that length, `dt` time, `d` date, `m` yuan
+with two decimals at most, `n` number, `i` whole number, `f` 1 or 0; `!` required. Written from the interface's field tables,
+and not from the mappings that are tested against it. Fields that are not listed pass unseen.
 """
 
 from __future__ import annotations

@@ -185,23 +185,25 @@ class Settling:
         data = request.node("data")
         wanted = data.get("setl_id") or ""
         return _listed(
+            "data",
             [
                 line
                 for line in self._books.fees.of_visit(data["mdtrt_id"])
                 if line.row.psn_no == data["psn_no"] and wanted in ("", line.setl_id)
-            ]
+            ],
         )
 
     def _fees_of_person(self, request: Envelope) -> bytes:
         data = request.node("data")
         lines = [line for batch in self._books.fees.batches.values() for line in batch.values()]
         return _listed(
+            "feedetail",
             [
                 line
                 for line in lines
                 if line.row.psn_no == data["psn_no"]
                 and data["begntime"] <= line.row.fee_ocur_time <= data["endtime"]
-            ]
+            ],
         )
 
     def _sums(self, request: Envelope) -> bytes:
@@ -212,7 +214,7 @@ class Settling:
         return output({"cuminfo": records.sums(settled)})
 
 
-def _listed(lines: list[Line]) -> bytes:
+def _listed(node: str, lines: list[Line]) -> bytes:
     if not lines:
         raise Refused("未查询到费用明细")
-    return output({"data": [records.fee(line) for line in lines]})
+    return output({node: [records.fee(line) for line in lines]})

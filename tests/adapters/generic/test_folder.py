@@ -16,6 +16,7 @@ from adapters.generic.transports.files import put, put_away
 from adapters.generic.transports.folder import FolderReceiver
 from gateway.canonical import Message
 from gateway.contract import Accepted, PartnerDown, Unavailable
+from mappings import SHIPPED
 from tests.adapters.context import Harness
 from tests.adapters.generic.test_samples import EXAMPLE
 from tests.adapters.generic.test_ways import FILE, REGISTRATION, notice
@@ -143,3 +144,26 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
         put_away(tmp_path / "a.xml", tmp_path / "done", "rename")
     kept = {file.name: file.read_bytes() for file in (tmp_path / "done").iterdir()}
     assert kept == {"a.xml": b"1", "a~2.xml": b"2", "a~3.xml": b"3"}
+
+
+async def test_the_report_about_a_file_of_records_names_line_and_column(tmp_path: Path) -> None:
+    harness = Harness(tmp_path)
+    payments = notice(
+        name="Payments", type="payment.batch.submitted.v1", request="shipped:bank/ybdf.request", id="batch_id"
+    )
+    inbound = {"kind": "folder", "path": tmp_path / "in"}
+    settings = GenericSettings.model_validate({"operations": [payments], "inbound": inbound})
+    assert list(adapter.problems(settings)) == []
+    it = adapter.receiver(settings, harness.context)
+    assert isinstance(it, FolderReceiver)
+    for name in ("done", "rejected"):
+        (tmp_path / "in" / name).mkdir(parents=True, exist_ok=True)
+    good = (SHIPPED / "bank" / "samples" / "ybdf.request" / "good" / "wire.txt").read_bytes()
+    (tmp_path / "in" / "bad.txt").write_bytes(good.replace(b"|234.56|", b"|23x.56|"))
+    await it.look()
+    assert harness.inbox.accepted == []
+    [refused] = harness.inbox.refused
+    assert refused.field == "item[2]/amount"
+    told = (tmp_path / "in" / "rejected" / "bad.txt.report.txt").read_text(encoding="utf-8")
+    assert "3" in told.split("line")[1][:12]
+    assert "5" in told.split("column")[1][:12]

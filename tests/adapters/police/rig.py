@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.police import adapter
+from adapters.police.sender import PoliceSender
 from adapters.police.settings import PoliceSettings
 from adapters.police.simulator import Options, Simulator
 from gateway.canonical import Message
@@ -22,6 +24,7 @@ from gateway.canonical.verification import (
     SurvivalAsked,
 )
 from gateway.contract import Accepted, Outcome, Prepared
+from gateway.transports.http.listeners import Listeners
 from tests.adapters.context import Harness
 
 PURPOSE = "医保参保登记"
@@ -34,7 +37,7 @@ OPERATOR: dict[str, Any] = {
 MATCH = ("990101199001010019", "张测试")
 NO_PHOTO = ("990101199001010027", "李样例")
 NOBODY = ("990101193512310032", "王示范")
-DEAD = ("990101194001010015", "孙往昔")
+DEAD = ("990101194001010016", "孙往昔")
 DIALECTS = ("nciic", "rbsp", "json")
 
 
@@ -69,14 +72,12 @@ class Rig:
 
     def begin(self) -> None:
         """The adapter anew, as after a restart: nothing in memory, the same folder."""
-        import dataclasses
-
         self.harness = Harness(self.folder, partner="police")
         context = dataclasses.replace(
-            self.harness.context, progress=lambda *told: self.told.append(told), region="990101"
+            self.harness.context, progress=lambda *told: self.told.append(told), listeners=Listeners()
         )
         sender, checker = adapter.sender(self.settings, context), adapter.checker(self.settings, context)
-        assert sender is not None
+        assert isinstance(sender, PoliceSender)
         assert checker is not None
         self.sender, self.checker = sender, checker
         self.receiver = adapter.receiver(self.settings, context)

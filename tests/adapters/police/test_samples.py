@@ -19,6 +19,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 
 from adapters.police import adapter
 from adapters.police.inbox import Parts
+from adapters.police.sender import PoliceSender
 from adapters.police.settings import PoliceSettings
 from adapters.police.stored import document_of
 from gateway.canonical import Body, type_of
@@ -64,11 +65,12 @@ async def played(kind: str, asked: Body, answer: bytes, folder: Path) -> tuple[O
         return Response(200, answer, "application/json" if kind == "json" else "text/xml; charset=utf-8")
 
     server = HttpServer(far_end)
-    port: Any = await server.listen(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"))
+    endpoint: Any = TCP4ServerEndpoint
+    port: Any = await server.listen(endpoint(reactor, 0, interface="127.0.0.1"))
     harness = Harness(folder, partner="police")
     harness.clock.fixed = AT
     sender = adapter.sender(settings(kind, f"http://127.0.0.1:{port.getHost().port}"), harness.context)
-    assert sender is not None
+    assert isinstance(sender, PoliceSender)
     try:
         message = harness.message(asked, purpose=PURPOSE)
         outcome = await sender.send(message, await sender.prepare(message))
@@ -102,7 +104,7 @@ async def test_exchange(case: Path, tmp_path: Path) -> None:
 async def test_part_of_an_answer_to_a_roll(case: Path, tmp_path: Path) -> None:
     harness = Harness(tmp_path, partner="police")
     sender = adapter.sender(settings("json", "http://127.0.0.1:9"), harness.context)
-    assert sender is not None
+    assert isinstance(sender, PoliceSender)
     await Parts(sender._channel).take(one(case, "part.*"))
     [inbound] = harness.inbox.accepted
     stored = msgspec.json.decode((case / "canonical.json").read_bytes())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.settlement import adapter
+from adapters.settlement.channel import channel
 from adapters.settlement.settings import SettlementSettings
 from adapters.settlement.simulator import Options, Simulator
 from gateway.canonical import Message
@@ -105,6 +106,7 @@ class Rig:
         assert resolver is not None
         assert checker is not None
         self.sender, self.resolver, self.checker = sender, resolver, checker
+        self.channel = channel(settings, self.harness.context)
 
     async def prepare(self, body: Any) -> tuple[Message, Prepared]:
         message = self.harness.message(body)
@@ -150,5 +152,5 @@ async def rig(folder: Path, options: Options | None = None, **changes: Any) -> A
     try:
         yield made
     finally:
-        made.sender._channel.link.http.close()
+        made.channel.link.http.close()
         await simulator.stop()

@@ -21,8 +21,10 @@ from adapters.settlement.codec import (
 from adapters.settlement.formats import Formats
 from adapters.settlement.msgids import MessageIds
 from adapters.settlement.settings import SettlementSettings
+from adapters.settlement.transactions import transaction_of
 from gateway.canonical import body_type
 from tests.adapters.context import MemorySerials, TestClock
+from tests.adapters.settlement.bodies import ROWS
 from tests.adapters.settlement.rig import claim
 
 SAMPLES = adapter.folder / "samples"
@@ -57,7 +59,7 @@ def test_request_samples(case: str) -> None:
     folder, infno = SAMPLES / case, case.partition("-")[0]
     body = _canonical(folder)
     wire = (folder / "request.json").read_bytes().strip()
-    name = f"{infno}.input"
+    name = transaction_of(body).input
     formats = Formats({})
     signature = Signature("H99010100001202501010915000007", "2025-01-01 09:15:00")
     insured = getattr(body, "insured_region", None) or ""
@@ -75,12 +77,23 @@ def test_answer_samples(case: str) -> None:
     body = _canonical(folder)
     answer = read((folder / "answer.json").read_bytes())
     formats = Formats({})
-    name = f"{infno}.output"
+    name = ROWS[infno].output
+    assert name is not None
     assert answer.infcode == "0"
     assert formats.read(name, answer, AT) == body
     written = formats.mapping(name, AT).encode_tree(body)
     given = {"raw_code": answer.infcode, "raw_text": answer.err_msg or None}
     assert formats.mapping(name, AT).decode_tree(written, **given) == body
+
+
+@pytest.mark.parametrize("case", _cases("file.zip"))
+def test_file_samples(case: str) -> None:
+    """A detail file or a result file → canonical; and the canonical body → the same rows again."""
+    folder = SAMPLES / case
+    mapping = Formats({}).mapping(case.replace("-", "."), AT)
+    body = mapping.decode((folder / "file.zip").read_bytes())
+    assert body == _canonical(folder)
+    assert mapping.decode(mapping.encode(body)) == body
 
 
 @pytest.mark.parametrize("case", _cases("refusal.json"))

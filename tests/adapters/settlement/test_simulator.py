@@ -26,6 +26,7 @@ from gateway.canonical.money import yuan_to_fen
 from gateway.contract import Accepted
 from gateway.transports.http import HttpResponse
 from gateway.transports.http.tif import sign
+from tests.adapters.settlement.bodies import PERSON, ROWS, body
 from tests.adapters.settlement.rig import Rig, claim, rig
 
 TODAY = dt.date(2025, 1, 1)
@@ -125,7 +126,7 @@ def test_a_line_number_is_for_one_line_and_settled_lines_stay() -> None:
 
 
 async def _control(it: Rig, method: str, path: str, body: Any = None) -> Any:
-    answer: HttpResponse = await it.sender._channel.link.http.request(
+    answer: HttpResponse = await it.channel.link.http.request(
         method,
         f"http://127.0.0.1:{it.simulator.port}/_control/{path}",
         body=json.dumps(body).encode() if body is not None else b"",
@@ -143,7 +144,7 @@ async def test_control_interface(tmp_path: Path) -> None:
         assert effects["doubled"] == [["H99010100001", "990101S0001", "B0001"]]
         assert effects["settlements"][0]["amount"] == 2560
         _, seen = await _control(it, "GET", "requests?since=2")
-        assert [r["infno"] for r in seen["requests"]] == ["2204", "2207"]
+        assert [r["infno"] for r in seen["requests"]] == ["2204", "5204", "2207"]
         fault = {"infno": "2207", "kind": "refusal", "count": 1}
         assert (await _control(it, "POST", "faults", [fault]))[1]["active"][0]["kind"] == "refusal"
         assert (await _control(it, "POST", "faults", {"clear": True}))[1]["active"] == []
@@ -158,7 +159,7 @@ async def test_a_msgid_is_for_one_body(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         message, prepared, _ = await it.settled()
         other = prepared.content.replace(b'"psn_setlway":"01"', b'"psn_setlway":"02"')
-        answer = await it.sender._channel.link.post("2207", other)
+        answer = await it.channel.link.post("2207", other)
         assert "报文ID重复" in str(answer)
         assert isinstance(await it.sender.send(message, prepared), Accepted)
 
@@ -169,7 +170,7 @@ async def test_a_nonce_is_for_one_request(tmp_path: Path) -> None:
         headers = sign("demo-app", "DEMO-TOKEN-0001", now=time.time(), random=b"n" * 16)
         statuses = [
             (
-                await it.sender._channel.link.http.request(
+                await it.channel.link.http.request(
                     "POST", it.simulator.url, headers=headers, body=prepared.before[0]
                 )
             ).status
@@ -212,3 +213,30 @@ def test_in_a_process_of_its_own(tmp_path: Path, host: str) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+#: Fields that every table demands wherever they stand.
+DEMANDED = (
+    "psn_no", "mdtrt_cert_type", "trt_dcla_detl_sn", "feedetl_sn", "insutype", "file_qury_no", "mdtrt_id",
+    "fixmedins_hilist_id",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("infno", [n for n in ROWS if not n.startswith("5")])
+async def test_a_request_without_what_the_tables_demand_is_refused(tmp_path: Path, infno: str) -> None:
+    async with rig(tmp_path) as it:
+        request = body(infno, transaction=infno, previous_visit_id="V1" if infno == "2501A" else None)
+        if infno in {"4101", "4101A"}:
+            request = body(infno, person_no=None if infno == "4101" else PERSON)
+        _, prepared = await it.prepare(request)
+        sent = json.loads(prepared.content)
+        assert sent["infno"] == infno
+        node = next(iter(sent["input"].values()))
+        row = node[0] if isinstance(node, list) else node
+        row[next(name for name in DEMANDED if name in row)] = ""
+        platform = it.simulator.platform
+        asked = platform.read(json.dumps(sent).encode())
+        assert not isinstance(asked, bytes)
+        answer = json.loads(platform.handle(asked))
+        assert answer["infcode"] == -1
+        assert "不能为空" in answer["err_msg"]

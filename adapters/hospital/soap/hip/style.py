@@ -88,8 +88,8 @@ class HipTalk:
         """An acknowledgement, too. Where nothing is decided, it is a SOAP fault: nobody can take that for a no."""
         if fault.ours:
             return response(self._soap.version, fault)
-        place = " ".join(part for part in (fault.name, fault.field, fault.rule) if part)
-        text = f"[{fault.code}] {fault.zh} / {fault.en}" + (f" ({place})" if place else "")
+        about = [part for part in (fault.name, fault.field, fault.rule) if part and part not in fault.zh]
+        text = f"[{fault.code}] {fault.zh} / {fault.en}" + (f" ({' '.join(about)})" if about else "")
         written = self._written(ok=False, text=text, message_id=fault.refusal_id or fault.message_id)
         version = self._soap.version
         return Response(200, wrap(version, written), version.content_type)

@@ -23,7 +23,7 @@ from adapters.hospital.faults import Fault
 from adapters.hospital.soap.settings import Esb
 from adapters.hospital.soap.style import document
 
-_ROOT: Final = "ESBEntry"
+ROOT: Final = "ESBEntry"
 
 
 class Header(Struct, frozen=True):
@@ -44,7 +44,7 @@ def opened(root: etree._Element, esb: Esb, limit: int) -> etree._Element:
     Raises:
         Fault: it is no such envelope, or its sender is not who was agreed.
     """
-    if _name(root) != _ROOT:
+    if _name(root) != ROOT:
         raise _wrong("ESBEntry", "根元素应为 ESBEntry", "the root must be ESBEntry", "root")
     if esb.user is not None and esb.password is not None:
         user, password = (_text(root, f"AccessControl/{part}") for part in ("UserName", "Password"))
@@ -55,7 +55,19 @@ def opened(root: etree._Element, esb: Esb, limit: int) -> etree._Element:
     if asked and asked != _text(root, "MessageHeader/Fid"):
         zh, en = "与 AccessControl/Fid 不一致", "differs from AccessControl/Fid"
         raise _wrong("MessageHeader/Fid", zh, en, "equal")
-    return _content(root, limit)
+    return content(root, limit)
+
+
+def content(root: etree._Element, limit: int) -> etree._Element:
+    """The element that holds the transaction, whoever sent it. Raises Fault."""
+    found = [msg for info in _named(root, "MsgInfo") for msg in _named(info, "Msg")]
+    if len(found) != 1:
+        zh, en = "应有且仅有一个", "there must be exactly one"
+        raise _wrong("MsgInfo/Msg", zh, en, "one")
+    (message,) = found
+    if not len(message):
+        return document(message.text or "", "MsgInfo/Msg", limit)
+    return message[0] if len(message) == 1 else message
 
 
 def agrees(fid: str, infno: str, esb: Esb) -> None:
@@ -68,15 +80,15 @@ def agrees(fid: str, infno: str, esb: Esb) -> None:
         raise _wrong("MessageHeader/Fid", zh, en, "fids")
 
 
-def answered(to: Header, esb: Esb, content: etree._Element, *, ok: bool, text: str, at: dt.datetime) -> str:
+def answered(to: Header, esb: Esb, answer: etree._Element, *, ok: bool, text: str, at: dt.datetime) -> str:
     """The envelope of an answer.
 
     Args:
-        content: the answer's document.
+        answer: the answer's document.
         ok: done or refused.
         text: for people.
     """
-    root = etree.Element(_ROOT)
+    root = etree.Element(ROOT)
     head = etree.SubElement(root, "MessageHeader")
     codes = (("Fid", to.fid), ("SourceSysCode", esb.source), ("TargetSysCode", to.source))
     for name, value in (*codes, ("MsgDate", f"{at:%Y-%m-%d %H:%M:%S}")):
@@ -84,19 +96,8 @@ def answered(to: Header, esb: Esb, content: etree._Element, *, ok: bool, text: s
     result = etree.SubElement(root, "RetInfo")
     etree.SubElement(result, esb.code).text = esb.done if ok else esb.refused
     etree.SubElement(result, esb.text).text = text
-    etree.SubElement(etree.SubElement(root, "MsgInfo"), "Msg").append(content)
+    etree.SubElement(etree.SubElement(root, "MsgInfo"), "Msg").append(answer)
     return etree.tostring(root, encoding="unicode")
-
-
-def _content(root: etree._Element, limit: int) -> etree._Element:
-    found = [msg for info in _named(root, "MsgInfo") for msg in _named(info, "Msg")]
-    if len(found) != 1:
-        zh, en = "应有且仅有一个", "there must be exactly one"
-        raise _wrong("MsgInfo/Msg", zh, en, "one")
-    (message,) = found
-    if not len(message):
-        return document(message.text or "", "MsgInfo/Msg", limit)
-    return message[0] if len(message) == 1 else message
 
 
 def _named(element: etree._Element, name: str) -> list[etree._Element]:

@@ -13,46 +13,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from lxml import etree
 
 from adapters.hospital.faults import Fault
 from adapters.hospital.national.envelope import parse as parse_object
+from adapters.hospital.soap.faults import NOT_XML
 from adapters.hospital.soap.style import document
 from mappings import parse_json
 from mappings.plan import Branch, Item, Repeat
 
 _NAME: Final = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 Tree = dict[str, Any]
-
-
-class Notation(Protocol):
-    """One way of writing it."""
-
-    def read(self, text: str) -> Tree:
-        """
-        Raises:
-            Fault: `malformed` or `invalid`.
-        """
-        ...
-
-    def shaped(self, tree: Any, items: Iterable[Item]) -> Any:
-        """A tree as the lines of a mapping expect it."""
-        ...
-
-    def write(self, answer: bytes) -> str:
-        """
-        Args:
-            answer: JSON, as the national interface has it.
-
-        Raises:
-            TypeError: it holds a name that cannot be one here.
-        """
-        ...
 
 
 class JsonNotation:
@@ -67,16 +42,18 @@ class JsonNotation:
         self._limit = limit
 
     def read(self, text: str) -> Tree:
+        """
+        Raises:
+            Fault: `malformed`.
+        """
         try:
             return parse_object(text.strip().encode("utf-8", "surrogatepass"), "utf-8", self._limit)
         except Fault as fault:
             fault.field = fault.field or self._parameter
             raise
 
-    def shaped(self, tree: Any, items: Iterable[Item]) -> Any:
-        return tree
-
     def write(self, answer: bytes) -> str:
+        """An answer of the national interface as text."""
         return answer.decode()
 
 
@@ -94,6 +71,10 @@ class XmlNotation:
         self._limit = limit
 
     def read(self, text: str) -> Tree:
+        """
+        Raises:
+            Fault: `malformed` or `invalid`.
+        """
         return self.tree(document(text, self._parameter, self._limit))
 
     def tree(self, root: etree._Element) -> Tree:
@@ -104,6 +85,7 @@ class XmlNotation:
         return found
 
     def shaped(self, tree: Any, items: Iterable[Item]) -> Any:
+        """A tree as the lines of a mapping expect it: rows are arrays, also where there is one."""
         if not isinstance(tree, dict):
             return None if tree == "" else tree
         shaped = dict(tree)
@@ -111,12 +93,19 @@ class XmlNotation:
             value = shaped.get(item.step)
             if isinstance(item, Branch) and value is not None:
                 shaped[item.step] = self.shaped(value, item.items)
-            elif isinstance(item, Repeat) and value is not None:
-                rows = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
+            elif isinstance(item, Repeat) and isinstance(value, dict | list):
+                rows = value if isinstance(value, list) else [value]
                 shaped[item.step] = [self.shaped(row, item.items) for row in rows]
         return shaped
 
     def write(self, answer: bytes) -> str:
+        """
+        Args:
+            answer: JSON, as the national interface has it.
+
+        Raises:
+            TypeError: it holds a name that cannot be one here.
+        """
         return etree.tostring(self.element(answer), encoding="unicode")
 
     def element(self, answer: bytes) -> etree._Element:
@@ -129,7 +118,7 @@ class XmlNotation:
 def _tree(element: etree._Element, path: str) -> Any:
     """Text, or an object of what is below. Raises Fault."""
     if not len(element):
-        return element.text or ""
+        return "" if (element.text or "").isspace() else element.text or ""
     found: Tree = {}
     texts = [element.text, *(child.tail for child in element)]
     if any(text and not text.isspace() for text in texts):
@@ -159,7 +148,7 @@ def _fill(element: etree._Element, value: Any) -> None:
     elif isinstance(value, list):
         raise TypeError("an array within an array")
     elif value is not None:
-        element.text = _NOT_XML.sub("\ufffd", _scalar(value))
+        element.text = NOT_XML.sub("\ufffd", _scalar(value))
 
 
 def _scalar(value: Any) -> str:

@@ -14,10 +14,10 @@ from typing import Final
 from lxml import etree
 from msgspec import structs
 
-from adapters.hospital.clerk import Answered, Clerk, Inquiry
+from adapters.hospital.clerk import Clerk, Inquiry
 from adapters.hospital.faults import Fault
 from adapters.hospital.formats import Formats
-from adapters.hospital.national import answers, checks, envelope
+from adapters.hospital.national import answers, envelope
 from adapters.hospital.national.formats import NationalFormats
 from adapters.hospital.national.transactions import ROUTED, Transaction
 from adapters.hospital.soap.faults import response
@@ -25,7 +25,6 @@ from adapters.hospital.soap.param_xml import esb
 from adapters.hospital.soap.param_xml.notation import JsonNotation, Tree, XmlNotation
 from adapters.hospital.soap.settings import ParamXml, SoapFace, StyleName
 from adapters.hospital.soap.style import cdata, document, parameter
-from gateway.canonical.settlement import ClaimSettled
 from gateway.contract import Context
 from gateway.transports.http import Request, Response
 from gateway.transports.soap import SoapRequest, wrap
@@ -85,12 +84,14 @@ class ParamXmlTalk:
 
     async def answer(self) -> bytes:
         self._tree = self._read()
-        transaction, inquiry = self._inquiry(envelope.read(self._tree, self._settings))
-        answered = await self._style.clerk.ask(inquiry)
+        it, style, arrival = self._settings, self._style, self._arrival
+        asked = envelope.read(self._tree, it)
+        transaction, inquiry = self._inquiry(asked)
+        answered = await style.clerk.ask(inquiry)
         try:
-            output = self._output(transaction, inquiry, answered)
-            at, seed = self._style.clock.now(), answered.message_id
-            return self._written(answers.success(self._settings, self._arrival, at, seed, output).body)
+            body, seed = answered.body, answered.message_id
+            output = style.formats.output(transaction, asked, body, arrival.at, echo=it.echo_msgid)
+            return self._written(answers.success(it, arrival, style.clock.now(), seed, output).body)
         except (MappingError, TypeError) as error:
             raise self._style.clerk.unspeakable(answered, error) from None
 
@@ -128,30 +129,20 @@ class ParamXmlTalk:
         if self._settings.esb is not None:
             esb.agrees(self._header.fid, asked.infno, self._settings.esb)
         style.clerk.may(transaction.operation, asked.infno)
-        mapping = style.formats.mapping(transaction.input, self._arrival.at)
         if self._settings.content == "xml":
-            asked = structs.replace(asked, input=style.xml.shaped(asked.input, mapping.plan.items))
-        body = style.formats.read(transaction.input, asked, self._arrival.at)
-        checks.check(body, style.line_tolerance)
-        return transaction, Inquiry(
-            operation=transaction.operation,
-            body=body,
-            msgid=asked.msgid,
-            institution=asked.institution_code,
-            mapping=f"{mapping.name}@{mapping.version}",
+            items = style.formats.mapping(transaction.input, self._arrival.at).plan.items
+            asked = structs.replace(asked, input=style.xml.shaped(asked.input, items))
+        inquiry = style.formats.inquiry(
+            transaction,
+            asked,
+            self._arrival.at,
+            tolerance=style.line_tolerance,
             raw=http.body,
             trace=http.headers.get("traceparent"),
         )
+        return transaction, inquiry
 
     # -- out -----------------------------------------------------------------------------------------
-
-    def _output(self, transaction: Transaction, inquiry: Inquiry, answered: Answered) -> bytes:
-        if transaction.output is None:
-            return answers.EMPTY
-        body = answered.body
-        if self._settings.echo_msgid and isinstance(body, ClaimSettled):
-            body = structs.replace(body, sender_message_id=inquiry.msgid)
-        return self._style.formats.write(transaction.output, body, self._arrival.at)
 
     def _written(self, answer: bytes, fault: Fault | None = None) -> bytes:
         """The payload around an answer of the national interface."""

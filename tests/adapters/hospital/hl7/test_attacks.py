@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from adapters.hospital.simulator.hl7_attacks import ATTACKS, HARMLESS
@@ -43,7 +45,7 @@ def test_every_attack_has_its_expectation() -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-async def test_bad_input_is_refused_and_the_listener_stays_up(tmp_path, name) -> None:
+async def test_bad_input_is_refused_and_the_listener_stays_up(tmp_path: Path, name: str) -> None:
     code, on_record = EXPECTED[name]
     async with world(tmp_path) as w:
         engine = w.engine()
@@ -63,7 +65,7 @@ async def test_bad_input_is_refused_and_the_listener_stays_up(tmp_path, name) ->
 
 
 @pytest.mark.parametrize("name", sorted(HARMLESS))
-async def test_a_good_message_sent_badly_is_taken_once(tmp_path, name) -> None:
+async def test_a_good_message_sent_badly_is_taken_once(tmp_path: Path, name: str) -> None:
     async with world(tmp_path) as w:
         engine = w.engine()
         ack = await engine.attack(name)
@@ -73,7 +75,7 @@ async def test_a_good_message_sent_badly_is_taken_once(tmp_path, name) -> None:
     assert w.inbox.refused == []
 
 
-async def test_the_words_that_hospitals_know(tmp_path) -> None:
+async def test_the_words_that_hospitals_know(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         engine = w.engine()
         ack = await engine.attack("no-start")
@@ -82,7 +84,7 @@ async def test_the_words_that_hospitals_know(tmp_path) -> None:
     assert ack.control_id == engine.ward.message("ADT^A01", 0).control_id
 
 
-async def test_the_place_is_told_in_the_error_segment(tmp_path) -> None:
+async def test_the_place_is_told_in_the_error_segment(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         engine = w.engine()
         acks = {
@@ -98,7 +100,7 @@ async def test_the_place_is_told_in_the_error_segment(tmp_path) -> None:
     assert acks["huge"].error == "^^^102&too-large&HL70357"
 
 
-async def test_long_words_are_cut_and_the_number_kept(tmp_path) -> None:
+async def test_long_words_are_cut_and_the_number_kept(tmp_path: Path) -> None:
     async with world(tmp_path, text_limit=40) as w:
         engine = w.engine()
         ack = await engine.attack("missing-field")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -10,6 +12,7 @@ import trustme
 from adapters.hospital import adapter
 from adapters.hospital.simulator.ward import STAY, UNDONE, Ward
 from gateway.canonical import type_of
+from gateway.canonical.care import Stay
 from gateway.contract import Reject, Unavailable
 from gateway.transports.http import ClientTls
 from tests.adapters.hospital.hl7.world import FACE, INSTITUTIONS, START, world
@@ -32,7 +35,7 @@ TYPES = {
 
 @pytest.mark.parametrize("charset", ["gbk", "gb18030", "utf-8"])
 @pytest.mark.parametrize("connection", ["persistent", "one-message"])
-async def test_a_ward_is_reported(tmp_path, charset, connection) -> None:
+async def test_a_ward_is_reported(tmp_path: Path, charset: str, connection: str) -> None:
     async with world(tmp_path, connection=connection) as w:
         engine = w.engine(charset=charset, connection=connection)
         acks = {event: await engine.report(event, 3) for event in (*STAY, *UNDONE, "ADT^A11", "ZPI^PMI")}
@@ -50,12 +53,13 @@ async def test_a_ward_is_reported(tmp_path, charset, connection) -> None:
         assert inbound.subject == inbound.ordering_key == visit
         assert inbound.region == "990101"
         assert inbound.mapping == f"hospital.hl7_{event.lower().replace('^', '_')}@1"
+        assert isinstance(inbound.body, Stay)
         assert inbound.body.institution_code == "H99010100001"
         assert inbound.body.patient_name
         assert adapter.document(inbound.raw).startswith(b"MSH|")
 
 
-async def test_the_message_says_its_charset_else_the_settings_do(tmp_path) -> None:
+async def test_the_message_says_its_charset_else_the_settings_do(tmp_path: Path) -> None:
     async with world(tmp_path, charset="utf-8") as w:
         engine = w.engine(charset="gbk")
         good = engine.ward.message("ADT^A01", 1)
@@ -70,7 +74,7 @@ async def test_the_message_says_its_charset_else_the_settings_do(tmp_path) -> No
     assert (silent.code, silent.text) == ("AA", "成功")
 
 
-async def test_a_chinese_facility_is_read_in_whichever_charset(tmp_path) -> None:
+async def test_a_chinese_facility_is_read_in_whichever_charset(tmp_path: Path) -> None:
     facilities = {"示例院": FACE["facilities"]["DEMO"]}
     async with world(tmp_path, facilities=facilities) as w:
         for charset in ("gbk", "utf-8"):
@@ -81,7 +85,7 @@ async def test_a_chinese_facility_is_read_in_whichever_charset(tmp_path) -> None
     assert len(w.inbox.taken) == 1
 
 
-async def test_a_repetition_has_one_effect_and_the_same_answer(tmp_path) -> None:
+async def test_a_repetition_has_one_effect_and_the_same_answer(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         engine = w.engine()
         first, again = await engine.report("ADT^A01"), await engine.report("ADT^A01")
@@ -90,7 +94,7 @@ async def test_a_repetition_has_one_effect_and_the_same_answer(tmp_path) -> None
     assert len(w.inbox.taken) == 1
 
 
-async def test_two_facilities_may_use_one_control_id(tmp_path) -> None:
+async def test_two_facilities_may_use_one_control_id(tmp_path: Path) -> None:
     common = {"institutions": ["H99010100001", "H99010100002"]}
     facilities = {**FACE["facilities"], "*": {"institution": "H99010100002", "name": "示例市第二人民医院"}}
     async with world(tmp_path, common=common, facilities=facilities) as w:
@@ -99,10 +103,13 @@ async def test_two_facilities_may_use_one_control_id(tmp_path) -> None:
         other = message.with_("|NHIS|DEMO|", "|NHIS|SECOND|")
         assert [(await engine.send(m)).code for m in (message, other)] == ["AA", "AA"]
         await engine.close()
-    assert [i.body.institution_code for i in w.inbox.taken.values()] == ["H99010100001", "H99010100002"]
+    assert [getattr(i.body, "institution_code", "") for i in w.inbox.taken.values()] == [
+        "H99010100001",
+        "H99010100002",
+    ]
 
 
-async def test_nothing_is_said_while_nothing_can_be_committed(tmp_path) -> None:
+async def test_nothing_is_said_while_nothing_can_be_committed(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         w.inbox.error = Unavailable("存储忙", "the store is busy")
         engine = w.engine(repeats=5, pause=0.1)
@@ -114,7 +121,7 @@ async def test_nothing_is_said_while_nothing_can_be_committed(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("code", ["AE", "AR"])
-async def test_or_what_the_settings_say(tmp_path, code) -> None:
+async def test_or_what_the_settings_say(tmp_path: Path, code: str) -> None:
     async with world(tmp_path, unavailable=code) as w:
         w.inbox.error = Unavailable("存储忙", "the store is busy")
         engine = w.engine()
@@ -124,7 +131,7 @@ async def test_or_what_the_settings_say(tmp_path, code) -> None:
     assert "稍后" in good.text
 
 
-async def test_no_route_is_told(tmp_path) -> None:
+async def test_no_route_is_told(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         w.inbox.error = Reject("没有路由", "there is no route", code="no-route")
         engine = w.engine()
@@ -140,7 +147,7 @@ async def _refused(_: object) -> str:
     return "r-1"
 
 
-async def test_answers_that_are_not_wanted_are_not_given(tmp_path) -> None:
+async def test_answers_that_are_not_wanted_are_not_given(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         engine = w.engine(timeout=0.3)
         message = engine.ward.message("ADT^A01")
@@ -153,7 +160,7 @@ async def test_answers_that_are_not_wanted_are_not_given(tmp_path) -> None:
     assert len(w.inbox.taken) == 1
 
 
-async def test_events_and_operations_can_be_closed(tmp_path) -> None:
+async def test_events_and_operations_can_be_closed(tmp_path: Path) -> None:
     async with world(
         tmp_path, events=["ADT^A01", "ADT^A02"], common={"operations": ["ReportAdmission"]}
     ) as w:
@@ -164,7 +171,7 @@ async def test_events_and_operations_can_be_closed(tmp_path) -> None:
     assert [r.code for r in w.inbox.refused] == ["operation-not-allowed", "unknown-operation"]
 
 
-async def test_a_quick_hospital_is_held_back_not_refused(tmp_path) -> None:
+async def test_a_quick_hospital_is_held_back_not_refused(tmp_path: Path) -> None:
     async with world(tmp_path, common={"rate_limit": {"per_second": 20, "burst": 1}}) as w:
         engine = w.engine()
         began = w.harness.clock.monotonic()
@@ -175,7 +182,7 @@ async def test_a_quick_hospital_is_held_back_not_refused(tmp_path) -> None:
     assert w.inbox.refused == []
 
 
-async def test_only_its_networks_are_let_in(tmp_path) -> None:
+async def test_only_its_networks_are_let_in(tmp_path: Path) -> None:
     async with world(tmp_path, common={"clients": ["192.0.2.0/24"]}) as w:
         engine = w.engine(timeout=1.0)
         assert (await engine.report("ADT^A01")).code == ""
@@ -183,7 +190,7 @@ async def test_only_its_networks_are_let_in(tmp_path) -> None:
     assert w.inbox.accepted == []
 
 
-async def test_over_tls(tmp_path) -> None:
+async def test_over_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -203,6 +210,20 @@ async def test_over_tls(tmp_path) -> None:
         assert refused.code == ""
 
 
+@pytest.mark.parametrize(
+    ("listen", "common", "good"),
+    [
+        ("127.0.0.1:2575", {}, True),
+        ("0.0.0.0:2575", {}, False),
+        ("0.0.0.0:2575", {"clients": ["10.1.0.0/16"]}, True),
+    ],
+)
+def test_a_face_that_all_can_reach_must_say_who_may(listen: str, common: dict[str, Any], good: bool) -> None:
+    settings = {"institutions": INSTITUTIONS, "hl7": {**FACE, "listen": listen}, **common}
+    found = [p.path for p in adapter.problems(adapter.settings.model_validate(settings))]
+    assert found == ([] if good else ["hl7.listen"])
+
+
 def test_a_facility_must_be_one_of_the_institutions() -> None:
     facilities = {"DEMO": {"institution": "H99010100009", "name": "别家"}}
     settings = adapter.settings.model_validate(
@@ -212,7 +233,7 @@ def test_a_facility_must_be_one_of_the_institutions() -> None:
     assert problem.path == "hl7.facilities.DEMO.institution"
 
 
-async def test_nothing_personal_is_logged(tmp_path) -> None:
+async def test_nothing_personal_is_logged(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         engine = w.engine()
         for name in ("missing-field", "bad-time", "wrong-charset", "unknown-event"):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import trustme
 from twisted.internet.task import deferLater
 
 from adapters.hospital import adapter
@@ -14,6 +15,8 @@ from adapters.hospital.national.settings import NationalFace
 from adapters.hospital.parts import RateLimit
 from gateway.canonical.settlement import ReversalRequested
 from gateway.contract.conformance import problems
+from gateway.transports.http import ClientTls, HttpClient
+from mappings import SHIPPED
 from tests.adapters.hospital.national.world import NATIONAL, SETTINGS, good_input, good_reply, world
 
 TIMEOUT = 60.0
@@ -27,6 +30,77 @@ def test_conformance() -> None:
 def test_a_key_must_be_long() -> None:
     with pytest.raises(ValueError, match="at least 16"):
         NationalFace.model_validate({**NATIONAL, "files": {"key": "short"}})
+
+
+def own(folder: Path, old: str, new: str) -> Path:
+    """1101.input of a province."""
+    text = (SHIPPED / "settlement" / "1101.input.yaml").read_text(encoding="utf-8")
+    assert old in text
+    file = folder / "1101.yaml"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    return file
+
+
+async def test_a_province_has_its_own_mapping(tmp_path: Path) -> None:
+    file = own(
+        tmp_path,
+        "{at: psn_name,        to: name,             as: text(50)",
+        "{at: psn_name, to: name, as: text(1)",
+    )
+    async with world(tmp_path, mappings=[str(file)]) as w:
+        hospital = w.hospital()
+        assert (await hospital.call("1101", good_input("1101"))).infcode == -1
+        hospital.close()
+    assert (w.inbox.refused[0].field, w.inbox.refused[0].rule) == ("psn_name", "length")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("canonical: identity", "canonical: idendity", "not a mapping"),
+        ("mapping: settlement.1101.input", "mapping: settlement.1199.input", "replaces no"),
+        ("root: data", "root: datum", "replaces no"),
+    ],
+)
+def test_mappings_that_cannot_be_used(tmp_path: Path, old: str, new: str, words: str) -> None:
+    file = own(tmp_path, old, new)
+    found = problems(adapter, {**SETTINGS, "mappings": [str(file)]})
+    assert any(words in problem for problem in found)
+
+
+def test_operations_are_those_of_the_faces() -> None:
+    assert any(
+        "none of its faces" in p
+        for p in problems(adapter, {**SETTINGS, "operations": ["UploadOutpatientSettlement"]})
+    )
+    with pytest.raises(ValueError, match="no such operation"):
+        adapter.settings.model_validate({**SETTINGS, "operations": ["Grant"]})
+    with pytest.raises(ValueError, match="at least one face"):
+        adapter.settings.model_validate({"institutions": ["H99010100001"]})
+
+
+async def test_a_reversal_of_nothing_may_be_told_as_done(tmp_path: Path) -> None:
+    async with world(tmp_path, unknown_original="nothing-to-reverse") as w:
+        hospital = w.hospital()
+        answer = await hospital.call("2601", good_input("2601"))
+        hospital.close()
+    assert (answer.infcode, answer.output) == (0, {})
+    assert [refusal.code for refusal in w.inbox.refused] == ["unknown-original"]
+
+
+async def test_over_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    files = {name: tmp_path / f"{name}.pem" for name in ("ca", "certificate", "key")}
+    authority.cert_pem.write_to_path(str(files["ca"]))
+    certificate.cert_chain_pems[0].write_to_path(str(files["certificate"]))
+    certificate.private_key_pem.write_to_path(str(files["key"]))
+    async with world(tmp_path, {"tls": {n: str(files[n]) for n in ("certificate", "key")}}) as w:
+        w.inbox.answer = lambda _: good_reply("1101")
+        assert w.server.url.startswith("https://")
+        hospital = w.hospital(client=HttpClient(tls=ClientTls(ca_file=files["ca"])))
+        assert (await hospital.call("1101", good_input("1101"))).infcode == 0
+        hospital.close()
 
 
 async def test_an_address_for_each_transaction(tmp_path: Path) -> None:
@@ -106,6 +180,25 @@ async def test_a_reversal_names_the_original_as_it_was_sent_on(tmp_path: Path) -
     body = w.inbox.accepted[-1].body
     assert isinstance(body, ReversalRequested)
     assert body.original_message_id == "T99010100001202501020930000007"
+
+
+async def test_a_settlement_list_of_another_institution(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        hospital = w.hospital()
+        content = good_input("4101")
+        content["setlinfo"]["fixmedins_code"] = "H99010199999"
+        assert (await hospital.call("4101", content)).infcode == -1
+        hospital.close()
+    assert (w.inbox.refused[0].field, w.inbox.refused[0].rule) == ("fixmedins_code", "institutions")
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gbk"])
+def test_the_document_in_a_stored_request(charset: str) -> None:
+    request = {"infno": "2207", "opter_name": "示例员", "input": {"data": {"psn_no": "1", "name": "示例"}}}
+    raw = json.dumps(request, ensure_ascii=False).encode(charset)
+    assert json.loads(adapter.document(raw)) == request["input"]
+    with pytest.raises(ValueError, match="no request"):
+        adapter.document(b'{"infno":"2207"}')
 
 
 async def test_questions_do_not_wait_for_changes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from adapters.hospital.simulator import invented
 from adapters.hospital.simulator.texts import TextAnswer
 from gateway.canonical.care import PatientRegistered, RegistrationUpdated
 from gateway.contract import Reject, Unavailable
-from tests.adapters.hospital.soap.texts import STYLES, hip
+from tests.adapters.hospital.soap.texts import STYLES, body_of, hip
 from tests.adapters.hospital.soap.world import CHINA, World, world
 
 TIMEOUT = 30.0
@@ -21,13 +22,15 @@ def refused(w: World, answer: TextAnswer, code: str, field: str, rule: str) -> N
     assert answer.document["acknowledgement/typeCode"] == "AE"
     assert answer.text.startswith("<MCCI_IN000002UV01")
     text = answer.document["text/value"]
-    assert f"[{code}]" in text and field in text and rule in text
+    assert f"[{code}]" in text
+    assert field in text
+    assert rule in text
     assert [(r.code, r.field, r.rule) for r in w.inbox.refused] == [(code, field, rule)]
     assert answer.document["extension"] == "refused-1"
     assert w.inbox.accepted == []
 
 
-async def test_a_registration_is_taken(tmp_path) -> None:
+async def test_a_registration_is_taken(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES, region="990102") as w:
         speaks = hip(w)
         answer = await speaks.register(7)
@@ -47,7 +50,7 @@ async def test_a_registration_is_taken(tmp_path) -> None:
     assert answer.soap.element == "HIPMessageServerResponse"
 
 
-async def test_an_update_is_taken(tmp_path) -> None:
+async def test_an_update_is_taken(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         answer = await hip(w).update(7, message=8)
         (inbound,) = w.inbox.accepted
@@ -55,14 +58,14 @@ async def test_an_update_is_taken(tmp_path) -> None:
     assert answer.document["acknowledgement/typeCode"] == "AA"
 
 
-async def test_the_interaction_itself_is_an_action(tmp_path) -> None:
+async def test_the_interaction_itself_is_an_action(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         speaks = hip(w)
         answer = await speaks.post("PRPA_IN201311UV02", speaks.document("PRPA_IN201311UV02", 7))
     assert answer.document["acknowledgement/typeCode"] == "AA"
 
 
-async def test_the_same_message_has_one_effect(tmp_path) -> None:
+async def test_the_same_message_has_one_effect(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         speaks = hip(w)
         await speaks.register(7)
@@ -75,14 +78,14 @@ async def test_the_same_message_has_one_effect(tmp_path) -> None:
     assert "duplicate-msgid" in answer.document["text/value"]
 
 
-async def test_organisations_have_institutions(tmp_path) -> None:
+async def test_organisations_have_institutions(tmp_path: Path) -> None:
     block = {**STYLES, "hip": {"organisations": {"ORG1": "H99010100001"}, "result": "payload"}}
     async with world(tmp_path, block) as w:
         speaks = hip(w)
         text = speaks.document("PRPA_IN201311UV02", 7).replace('"H99010100001"', '"ORG1"')
         answer = await speaks.post("PatientInfoRegister", text)
         assert answer.document["acknowledgement/typeCode"] == "AA"
-        assert w.inbox.accepted[0].body.institution_code == "H99010100001"
+        assert body_of(w.inbox.accepted[0], PatientRegistered).institution_code == "H99010100001"
         assert b"<payload>" in answer.soap.raw
 
 
@@ -104,7 +107,7 @@ _PATIENT = "controlActProcess/subject/registrationRequest/subject1/patient"
     ],
 )  # fmt: skip
 async def test_what_is_wrong_is_named(
-    tmp_path, action: str, old: str, new: str, code: str, field: str, rule: str
+    tmp_path: Path, action: str, old: str, new: str, code: str, field: str, rule: str
 ) -> None:
     async with world(tmp_path, STYLES) as w:
         speaks = hip(w)
@@ -115,7 +118,7 @@ async def test_what_is_wrong_is_named(
         assert w.inbox.refused[0].partner_message_id == known
 
 
-async def test_no_value_comes_back(tmp_path) -> None:
+async def test_no_value_comes_back(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         speaks = hip(w)
         text = speaks.document("PRPA_IN201311UV02", 7).replace("P00000007", "P" * 60)
@@ -126,21 +129,21 @@ async def test_no_value_comes_back(tmp_path) -> None:
         assert invented.person(7).identity not in str(w.harness.log.entries)
 
 
-async def test_operations_that_are_not_open(tmp_path) -> None:
+async def test_operations_that_are_not_open(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES, operations=["UpdateRegistration"]) as w:
         speaks = hip(w)
         refused(w, await speaks.register(7), "operation-not-allowed", "", "operations")
         assert (await speaks.update(7, 8)).document["acknowledgement/typeCode"] == "AA"
 
 
-async def test_where_nothing_is_decided_it_is_a_fault(tmp_path) -> None:
+async def test_where_nothing_is_decided_it_is_a_fault(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         w.inbox.error = Unavailable("存储不可用", "the store is down")
         answer = await hip(w).register(7)
         assert (answer.soap.status, answer.soap.code, answer.soap.soap) == (500, "unavailable", "1.2")
 
 
-async def test_what_the_engine_does_not_take(tmp_path, monkeypatch) -> None:
+async def test_what_the_engine_does_not_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def accept(_inbound: object) -> None:
         raise Reject("没有路由", "no route", code="no-route")
 

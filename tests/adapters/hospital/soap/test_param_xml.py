@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.hospital.simulator.texts import TextAnswer
 from gateway.canonical.identity import PersonQuery
+from gateway.canonical.outpatient import OutpatientFeesUploaded
 from gateway.canonical.refusal import RequestRefused
 from gateway.canonical.settlement import ClaimSubmitted, ReversalRequested
 from gateway.contract import Pending, Reject, Unavailable
-from tests.adapters.hospital.soap.texts import param_xml, soap
+from tests.adapters.hospital.soap.texts import body_of, param_xml, soap
 from tests.adapters.hospital.soap.world import World, world
 
 TIMEOUT = 30.0
@@ -34,7 +36,7 @@ def refused(w: World, answer: TextAnswer, code: str, field: str) -> None:
 
 
 @pytest.mark.parametrize("content", SETTINGS)
-async def test_a_settlement_is_answered(tmp_path, content: str) -> None:
+async def test_a_settlement_is_answered(tmp_path: Path, content: str) -> None:
     async with world(tmp_path, soap(**SETTINGS[content])) as w:
         speaks = hospital(w, content)
         answer = await speaks.settle(7)
@@ -52,7 +54,7 @@ async def test_a_settlement_is_answered(tmp_path, content: str) -> None:
 
 
 @pytest.mark.parametrize("content", SETTINGS)
-async def test_all_contents_mean_the_same(tmp_path, content: str) -> None:
+async def test_all_contents_mean_the_same(tmp_path: Path, content: str) -> None:
     async with world(tmp_path, soap(**SETTINGS["xml"])) as w:
         await hospital(w, "xml").settle(7)
         (first,) = w.inbox.accepted
@@ -61,23 +63,41 @@ async def test_all_contents_mean_the_same(tmp_path, content: str) -> None:
         assert w.inbox.accepted[0].body == first.body
 
 
-async def test_rows_may_be_one(tmp_path) -> None:
+async def test_rows_may_be_one(tmp_path: Path) -> None:
     async with world(tmp_path, soap()) as w:
         speaks = param_xml(w)
         w.inbox.answer = lambda _inbound: Pending(message_id="m-1", state="waiting")
         tree = speaks.settlement(3)
-        line = dict(feedetl_sn="F1", mdtrt_id="S1", psn_no="P1", chrg_bchno="B1", rx_circ_flag="0")
-        line |= dict(fee_ocur_time="2025-01-02 09:00:00", med_list_codg="X1", medins_list_codg="D1")
-        line |= dict(det_item_fee_sumamt="25.60", cnt="2.0000", pric="12.800000", bilg_dept_codg="03")
-        line |= dict(bilg_dept_name="内科", bilg_dr_codg="D1", bilg_dr_name="示例医", hosp_appr_flag="1")
+        line = {"feedetl_sn": "F1", "mdtrt_id": "S1", "psn_no": "P1", "chrg_bchno": "B1", "rx_circ_flag": "0"}
+        line |= {"fee_ocur_time": "2025-01-02 09:00:00", "med_list_codg": "X1", "medins_list_codg": "D1"}
+        line |= {"det_item_fee_sumamt": "25.60", "cnt": "2.0000", "pric": "12.800000", "bilg_dept_codg": "03"}
+        line |= {
+            "bilg_dept_name": "内科",
+            "bilg_dr_codg": "D1",
+            "bilg_dr_name": "示例医",
+            "hosp_appr_flag": "1",
+        }
         await speaks.send({**tree, "infno": "2204", "input": {"feedetail": [line]}})
         second = {**line, "feedetl_sn": "F2"}
         msgid = speaks.hospital.msgid(4)
         await speaks.send({**tree, "infno": "2204", "msgid": msgid, "input": {"feedetail": [line, second]}})
-        assert [len(inbound.body.fees) for inbound in w.inbox.accepted] == [1, 2]
+        assert [len(body_of(i, OutpatientFeesUploaded).fees) for i in w.inbox.accepted] == [1, 2]
 
 
-async def test_the_same_message_has_one_effect(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("rows", "field", "rule"), [("<feedetail>abc</feedetail>", "feedetail", "shape"), ("<other/>", "", "")]
+)
+async def test_rows_that_are_none(tmp_path: Path, rows: str, field: str, rule: str) -> None:
+    async with world(tmp_path, soap()) as w:
+        speaks = param_xml(w)
+        w.inbox.answer = lambda _inbound: Pending(message_id="m-1", state="waiting")
+        tree = {**speaks.settlement(3), "infno": "2204", "input": {"feedetail": "@"}}
+        text = speaks.inner(tree).replace("<feedetail>@</feedetail>", rows)
+        await speaks.post(text)
+        assert [(r.field, r.rule) for r in w.inbox.refused] == ([(field, rule)] if field else [])
+
+
+async def test_the_same_message_has_one_effect(tmp_path: Path) -> None:
     async with world(tmp_path, soap()) as w:
         speaks = param_xml(w)
         first, again = await speaks.settle(7), await speaks.settle(7)
@@ -88,7 +108,7 @@ async def test_the_same_message_has_one_effect(tmp_path) -> None:
     assert [r.code for r in w.inbox.refused] == ["duplicate-msgid"]
 
 
-async def test_a_person_is_asked_for(tmp_path) -> None:
+async def test_a_person_is_asked_for(tmp_path: Path) -> None:
     async with world(tmp_path, soap(content="json")) as w:
         answer = await param_xml(w, "json").query_person(3)
         (inbound,) = w.inbox.accepted
@@ -97,7 +117,7 @@ async def test_a_person_is_asked_for(tmp_path) -> None:
     assert "insuinfo" in answer.text
 
 
-async def test_a_reversal_names_the_original_by_the_hospitals_id(tmp_path) -> None:
+async def test_a_reversal_names_the_original_by_the_hospitals_id(tmp_path: Path) -> None:
     async with world(tmp_path, soap()) as w:
         speaks = param_xml(w)
         original = speaks.hospital.msgid(1)
@@ -111,7 +131,7 @@ async def test_a_reversal_names_the_original_by_the_hospitals_id(tmp_path) -> No
 
 
 @pytest.mark.parametrize("content", SETTINGS)
-async def test_what_the_platform_refuses(tmp_path, content: str) -> None:
+async def test_what_the_platform_refuses(tmp_path: Path, content: str) -> None:
     no = RequestRefused(code="rejected", reason="余额不足", raw_code="-2", raw_text="余额不足")
     async with world(tmp_path, soap(**SETTINGS[content])) as w:
         w.inbox.answer = lambda _inbound: no
@@ -136,7 +156,7 @@ async def test_what_the_platform_refuses(tmp_path, content: str) -> None:
     ],
 )
 async def test_what_is_wrong_is_named(
-    tmp_path, content: str, change: dict[str, str], code: str, field: str
+    tmp_path: Path, content: str, change: dict[str, str], code: str, field: str
 ) -> None:
     async with world(tmp_path, soap(**SETTINGS[content], msgid="free")) as w:
         speaks = hospital(w, content)
@@ -151,7 +171,7 @@ async def test_what_is_wrong_is_named(
             assert code in answer.document["RetCon"]
 
 
-async def test_operations_that_are_not_open(tmp_path) -> None:
+async def test_operations_that_are_not_open(tmp_path: Path) -> None:
     async with world(tmp_path, soap(), operations=["QueryPerson"]) as w:
         speaks = param_xml(w)
         refused(w, await speaks.settle(1), "operation-not-allowed", "")
@@ -166,7 +186,9 @@ async def test_operations_that_are_not_open(tmp_path) -> None:
         ({"fid": "PS00000"}, "invalid", "MessageHeader/Fid"),
     ],
 )
-async def test_the_esb_envelope_is_checked(tmp_path, options: dict[str, Any], code: str, field: str) -> None:
+async def test_the_esb_envelope_is_checked(
+    tmp_path: Path, options: dict[str, Any], code: str, field: str
+) -> None:
     async with world(tmp_path, soap(esb=ESB)) as w:
         answer = await param_xml(w, "esb", **{"access": ("HIS", "DEMO-0001"), **options}).settle(7)
         refused(w, answer, code, field)
@@ -181,7 +203,9 @@ async def test_the_esb_envelope_is_checked(tmp_path, options: dict[str, Any], co
         ("<MessageHeader><Fid>PS35017", "<MessageHeader><Fid>PS35018", "MessageHeader/Fid", "equal"),
     ],
 )
-async def test_the_esb_envelope_has_its_shape(tmp_path, old: str, new: str, field: str, rule: str) -> None:
+async def test_the_esb_envelope_has_its_shape(
+    tmp_path: Path, old: str, new: str, field: str, rule: str
+) -> None:
     async with world(tmp_path, soap(esb={})) as w:
         speaks = param_xml(w, "esb")
         text = speaks.inner(speaks.settlement(7))
@@ -190,7 +214,7 @@ async def test_the_esb_envelope_has_its_shape(tmp_path, old: str, new: str, fiel
         assert w.inbox.refused[0].rule == rule
 
 
-async def test_the_transaction_may_be_a_text_within_the_esb_entry(tmp_path) -> None:
+async def test_the_transaction_may_be_a_text_within_the_esb_entry(tmp_path: Path) -> None:
     async with world(tmp_path, soap(esb={})) as w:
         speaks = param_xml(w, "esb")
         text = speaks.inner(speaks.settlement(7))
@@ -202,7 +226,7 @@ async def test_the_transaction_may_be_a_text_within_the_esb_entry(tmp_path) -> N
 
 
 @pytest.mark.parametrize("content", SETTINGS)
-async def test_where_nothing_is_decided_there_is_no_answer_but_a_fault(tmp_path, content: str) -> None:
+async def test_where_nothing_is_decided_there_is_no_answer_but_a_fault(tmp_path: Path, content: str) -> None:
     async with world(tmp_path, soap(**SETTINGS[content])) as w:
         w.inbox.answer = lambda _inbound: Pending(message_id="m-1", state="in-doubt")
         answer = await hospital(w, content).settle(7)
@@ -212,14 +236,14 @@ async def test_where_nothing_is_decided_there_is_no_answer_but_a_fault(tmp_path,
         assert (answer.soap.status, answer.soap.code) == (500, "unavailable")
 
 
-async def test_what_the_engine_does_not_take(tmp_path) -> None:
+async def test_what_the_engine_does_not_take(tmp_path: Path) -> None:
     async with world(tmp_path, soap()) as w:
         w.inbox.answer = lambda _inbound: Reject("没有路由", "no route", code="no-route")
         answer = await param_xml(w).settle(7)
     assert "no-route" in answer.document["err_msg"]
 
 
-async def test_names_are_settings(tmp_path) -> None:
+async def test_names_are_settings(tmp_path: Path) -> None:
     names = {"operation": "Deal", "namespace": "http://tempuri.org/", "parameter": "in0"}
     async with world(tmp_path, soap(**names, qualified=False, root="output")) as w:
         speaks = param_xml(w, **names)
@@ -230,7 +254,7 @@ async def test_names_are_settings(tmp_path) -> None:
         assert (await speaks.hospital.post(text.encode())).element == "DealResponse"
 
 
-async def test_an_operation_of_no_style(tmp_path) -> None:
+async def test_an_operation_of_no_style(tmp_path: Path) -> None:
     async with world(tmp_path, {"styles": ["param-xml"]}) as w:
         answer = await w.hospital().settle(7)
         assert (answer.status, answer.code) == (500, "unknown-operation")
@@ -238,7 +262,7 @@ async def test_an_operation_of_no_style(tmp_path) -> None:
         assert (await param_xml(w).settle(7)).document["infcode"] == "0"
 
 
-async def test_a_signature_is_asked_for(tmp_path) -> None:
+async def test_a_signature_is_asked_for(tmp_path: Path) -> None:
     async with world(tmp_path, soap()) as w:
         speaks = param_xml(w)
         message = speaks.message(speaks.inner(speaks.settlement(7))).encode()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from adapters.hospital.simulator.knobs import Knobs, Line
 from adapters.hospital.simulator.texts import TextAnswer
-from tests.adapters.hospital.soap.texts import STYLES, hip, param_xml, soap
+from gateway.canonical.settlement import ClaimSubmitted
+from gateway.contract import Inbound, Receipt
+from tests.adapters.hospital.soap.texts import STYLES, body_of, hip, param_xml, soap
 from tests.adapters.hospital.soap.world import World, world
 
 TIMEOUT = 60.0
@@ -47,24 +50,25 @@ def refused(w: World, answer: TextAnswer, field: str) -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-async def test_xml_in_the_parameter(tmp_path, text: str) -> None:
+async def test_xml_in_the_parameter(tmp_path: Path, text: str) -> None:
     async with world(tmp_path, soap()) as w:
         answer = await param_xml(w).post(TEXTS[text])
         refused(w, answer, "paramXml")
         assert answer.document["infcode"] == "-1"
         assert "malformed" in answer.document["err_msg"]
-        assert "/etc" not in answer.text and "aaaa" not in answer.text
+        assert "/etc" not in answer.text
+        assert "aaaa" not in answer.text
 
 
 @pytest.mark.parametrize("text", TEXTS)
-async def test_xml_in_the_message(tmp_path, text: str) -> None:
+async def test_xml_in_the_message(tmp_path: Path, text: str) -> None:
     async with world(tmp_path, STYLES) as w:
         answer = await hip(w).post("PatientInfoRegister", TEXTS[text])
         refused(w, answer, "message")
         assert answer.document["acknowledgement/typeCode"] == "AE"
 
 
-async def test_too_many_elements(tmp_path) -> None:
+async def test_too_many_elements(tmp_path: Path) -> None:
     many = "<x>" + "<y/>" * 60_000 + "</x>"
     async with world(tmp_path, STYLES) as w:
         speaks = param_xml(w)
@@ -76,7 +80,7 @@ async def test_too_many_elements(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("text", ["entity-bomb", "nul", "empty", "truncated"])
-async def test_xml_in_the_text_of_an_esb_message(tmp_path, text: str) -> None:
+async def test_xml_in_the_text_of_an_esb_message(tmp_path: Path, text: str) -> None:
     async with world(tmp_path, soap(esb={})) as w:
         esb = f"<ESBEntry><MsgInfo><Msg><![CDATA[{TEXTS[text]}]]></Msg></MsgInfo></ESBEntry>"
         answer = await param_xml(w, "esb").post(esb)
@@ -86,9 +90,20 @@ async def test_xml_in_the_text_of_an_esb_message(tmp_path, text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "null", "{", '{"a":1,"a":2}', '{"a":NaN}', "[" * 200, '{"a":"\\ud800"}', '{"a":"\x85"', "<x/>"],
+    [
+        "",
+        "[]",
+        "null",
+        "{",
+        '{"a":1,"a":2}',
+        '{"a":NaN}',
+        "[" * 200,
+        '{"a":"\\ud800"}',
+        '{"a":"\x85"',
+        "<x/>",
+    ],
 )
-async def test_json_in_the_parameter(tmp_path, text: str) -> None:
+async def test_json_in_the_parameter(tmp_path: Path, text: str) -> None:
     async with world(tmp_path, soap(content="json")) as w:
         answer = await param_xml(w, "json").post(text)
         assert (answer.soap.status, answer.document["infcode"]) == (200, "-1")
@@ -107,14 +122,14 @@ async def test_json_in_the_parameter(tmp_path, text: str) -> None:
         ("<x/>", "paramXml", "shape"),
     ],
 )
-async def test_xml_that_is_no_transaction(tmp_path, inner: str, field: str, rule: str) -> None:
+async def test_xml_that_is_no_transaction(tmp_path: Path, inner: str, field: str, rule: str) -> None:
     async with world(tmp_path, soap()) as w:
         answer = await param_xml(w).post(inner)
         assert answer.document["infcode"] == "-1"
         assert [(r.code, r.field, r.rule) for r in w.inbox.refused] == [("invalid", field, rule)]
 
 
-async def test_the_declaration_within_is_not_believed(tmp_path) -> None:
+async def test_the_declaration_within_is_not_believed(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         speaks = param_xml(w)
         inner = speaks.inner(speaks.settlement(7))
@@ -123,22 +138,22 @@ async def test_the_declaration_within_is_not_believed(tmp_path) -> None:
                 speaks.hospital.msgid(7), speaks.hospital.msgid(n)
             )
             assert (await speaks.post(f"\n {text}")).document["infcode"] == "0"
-        assert {inbound.body.operator_name for inbound in w.inbox.accepted} == {"示例员"}
+        assert {body_of(i, ClaimSubmitted).operator_name for i in w.inbox.accepted} == {"示例员"}
 
 
-async def test_cdata_within_cdata(tmp_path) -> None:
+async def test_cdata_within_cdata(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         speaks = param_xml(w)
         message = speaks.message(speaks.inner(speaks.settlement(7)))
         split = message.replace(">示例员<", "><![CDATA[示例员]]]]><![CDATA[><")
         assert (await speaks.hospital.post(split.encode())).status == 200
-        assert w.inbox.accepted[0].body.operator_name == "示例员"
+        assert body_of(w.inbox.accepted[0], ClaimSubmitted).operator_name == "示例员"
         careless = message.replace(">示例员<", "><![CDATA[示例员]]><")
         answer = await speaks.hospital.post(careless.encode())
         assert (answer.status, answer.code) == (500, "malformed")
 
 
-async def test_elements_in_place_of_a_text(tmp_path) -> None:
+async def test_elements_in_place_of_a_text(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         speaks = param_xml(w)
         message = speaks.message("").replace("<![CDATA[]]>", "<x><infno>2207</infno></x>")
@@ -150,7 +165,7 @@ async def test_elements_in_place_of_a_text(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("limit", ["1MiB", "32MiB"])
-async def test_twenty_megabytes(tmp_path, limit: str) -> None:
+async def test_twenty_megabytes(tmp_path: Path, limit: str) -> None:
     async with world(tmp_path, {**STYLES, "body_limit": limit}) as w:
         speaks = param_xml(w)
         began = time.monotonic()
@@ -162,7 +177,7 @@ async def test_twenty_megabytes(tmp_path, limit: str) -> None:
         assert w.inbox.accepted == []
 
 
-async def test_a_text_beyond_the_bounds_of_a_field(tmp_path) -> None:
+async def test_a_text_beyond_the_bounds_of_a_field(tmp_path: Path) -> None:
     async with world(tmp_path, {**STYLES, "body_limit": "8MiB"}) as w:
         speaks = param_xml(w)
         tree = speaks.settlement(7)
@@ -171,7 +186,7 @@ async def test_a_text_beyond_the_bounds_of_a_field(tmp_path) -> None:
         assert [(r.field, r.rule) for r in w.inbox.refused] == [("opter_name", "length")]
 
 
-async def test_a_charset_that_is_not_the_declared_one(tmp_path) -> None:
+async def test_a_charset_that_is_not_the_declared_one(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         speaks = param_xml(w)
         message = speaks.message(speaks.inner(speaks.settlement(7)))
@@ -180,10 +195,10 @@ async def test_a_charset_that_is_not_the_declared_one(tmp_path) -> None:
         outer = message.replace('encoding="UTF-8"', 'encoding="GBK"', 1)
         (answer,) = await Line(speaks.hospital, Knobs(charset="gbk", declared="GBK")).post(outer)
         assert answer.status == 200
-        assert [inbound.body.operator_name for inbound in w.inbox.accepted] == ["示例员"]
+        assert [body_of(i, ClaimSubmitted).operator_name for i in w.inbox.accepted] == ["示例员"]
 
 
-async def test_a_truncated_body(tmp_path) -> None:
+async def test_a_truncated_body(tmp_path: Path) -> None:
     async with world(tmp_path, STYLES) as w:
         speaks = param_xml(w)
         message = speaks.message(speaks.inner(speaks.settlement(7)))
@@ -193,7 +208,7 @@ async def test_a_truncated_body(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("style", ["param-xml", "hip"])
-async def test_copies_at_once_have_one_effect(tmp_path, style: str) -> None:
+async def test_copies_at_once_have_one_effect(tmp_path: Path, style: str) -> None:
     async with world(tmp_path, STYLES) as w:
         if style == "hip":
             speaker = hip(w)
@@ -208,14 +223,16 @@ async def test_copies_at_once_have_one_effect(tmp_path, style: str) -> None:
 
 
 @pytest.mark.parametrize("style", ["param-xml", "hip"])
-async def test_a_dropped_reply_is_found_by_the_same_message(tmp_path, monkeypatch, style: str) -> None:
-    from twisted.internet import reactor  # noqa: PLC0415  importing it installs one
-    from twisted.internet.task import deferLater  # noqa: PLC0415  as above
+async def test_a_dropped_reply_is_found_by_the_same_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, style: str
+) -> None:
+    from twisted.internet import reactor
+    from twisted.internet.task import deferLater
 
     async with world(tmp_path, STYLES) as w:
         accept, waits = w.inbox.accept, [0.5]
 
-        async def slow(inbound):
+        async def slow(inbound: Inbound) -> Receipt:
             receipt = await accept(inbound)
             if waits:
                 await deferLater(reactor, waits.pop(), lambda: None)  # committed, and the reply is late

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.hospital.simulator.texts import Hip, ParamXml
+from gateway.contract import Inbound
 from tests.adapters.hospital.soap.world import World
 
+B = TypeVar("B")
 STYLES = {"styles": ["own", "param-xml", "hip"]}
 
 
@@ -21,3 +23,9 @@ def param_xml(w: World, content: Any = "xml", **options: Any) -> ParamXml:
 
 def hip(w: World) -> Hip:
     return Hip(w.hospital(soap="1.2"))
+
+
+def body_of(inbound: Inbound, kind: type[B]) -> B:
+    """The body, which is of that kind."""
+    assert isinstance(inbound.body, kind)
+    return inbound.body

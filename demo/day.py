@@ -17,6 +17,7 @@ from demo.admitting import admissions
 from demo.book import Book
 from demo.joined import Joined
 from demo.joining import joined_by_settings
+from demo.national import national_interface
 from demo.stage import COMMAND, HOSPITAL, PYTHON, Stage
 from demo.wards import Wards
 from gateway.audit import verify
@@ -75,6 +76,7 @@ class Day:
         await self.never_arrived()
         await self.hospital_reverses()
         await self.bad_input()
+        await national_interface(self)
         await joined_by_settings(self)
         await admissions(self)
         await self.province_down()

@@ -24,6 +24,7 @@ from gateway.store import StoreSettings
 
 EXAMPLE = Path(__file__).parent.parent / "config"
 HOSPITAL = "hospital-a"
+NATIONAL = "hospital-c"
 #: How a reader of the demonstration can call the command.
 COMMAND = ".venv/bin/gateway" if Path(".venv/bin/gateway").exists() else "gateway"
 PYTHON = ".venv/bin/python" if Path(".venv/bin/python").exists() else "python"
@@ -66,10 +67,10 @@ class Stage:
         """
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(EXAMPLE, self.config)
-        names = ("hospital", "admin", "platform")
+        names = ("hospital", "national", "admin", "platform")
         self.ports = {
             name: free_port(port if usual_ports else 0)
-            for name, port in zip(names, (8081, 8090, 9101), strict=True)
+            for name, port in zip(names, (8081, 8082, 8090, 9101), strict=True)
         }
         self.url = f"http://127.0.0.1:{self.ports['hospital']}/hospital"
         self.control = f"http://127.0.0.1:{self.ports['platform']}/_control"
@@ -88,6 +89,8 @@ class Stage:
         self._change(
             f"partners/{HOSPITAL}", {"settings": {"soap": {"listen": f"127.0.0.1:{self.ports['hospital']}"}}}
         )
+        national = {"listen": f"127.0.0.1:{self.ports['national']}"}
+        self._change(f"partners/{NATIONAL}", {"settings": {"national": national}})
         address = f"http://127.0.0.1:{self.ports['platform']}/fsi/api"
         self._change("partners/province", {"settings": {"base_url": address}})
         for stem, change in changes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,16 @@ def test_no_partner_takes_the_gateways_name(asking: Path) -> None:
     file = asking / "partners/police.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("name: police", "name: gateway"), "utf-8")
     assert [p for p in lint(asking, ENVIRONMENT) if "gateway's own" in p.en]
+
+
+def test_the_example_laid_over_another_is_right(tmp_path: Path) -> None:
+    """`config/examples/admission-check`, put over `inpatient-events` as its README says."""
+    examples = Path(__file__).parents[2] / "config" / "examples"
+    shutil.copytree(examples / "inpatient-events", tmp_path / "config")
+    check = examples / "admission-check"
+    for part in ("partners", "secrets"):
+        shutil.copytree(check / part, tmp_path / "config" / part, dirs_exist_ok=True)
+    routes = tmp_path / "config" / "routes.yaml"
+    routes.write_text((check / "routes.yaml").read_text() + routes.read_text(), encoding="utf-8")
+    assert lint(tmp_path / "config", {}) == []
+    assert load(tmp_path / "config", {}).routes[0].first is not None

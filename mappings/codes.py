@@ -35,6 +35,8 @@ CLASSES = {
     "common": "行业通识，须与对方核对 / common knowledge; confirm it with the partner",
     "sample": "虚构样例 / invented, for tests and demonstrations",
 }
+#: The columns every table has.
+_COLUMNS = ("code", "name_zh", "name_en", "valid_from", "valid_to")
 #: What a result code can mean.
 OUTCOMES = ("accepted", "success", "rejected", "duplicate", "in-doubt", "reversed")
 
@@ -118,12 +120,19 @@ def read(file: Path) -> CodeTable:
         ValueError: the file is damaged.
         OSError: it cannot be read.
     """
-    lines = file.read_text("utf-8-sig").splitlines()
-    facts = dict(_facts(lines))
+    try:
+        # A spreadsheet puts quotes around a line with a comma, and commas after a short one.
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            lines = [line for line in csv.reader(stream, strict=True) if any(line)]
+    except UnicodeDecodeError:
+        raise ValueError("the file is not UTF-8") from None
+    except csv.Error as error:
+        raise ValueError(f"is no CSV: {error}") from None
+    facts = dict(_facts(line for line in lines if line[0].startswith("#")))
     kind = facts.get("class", "")
     if kind not in ("", *CLASSES):
         raise ValueError(f"class {kind!r} is none of {', '.join(CLASSES)}")
-    rows = tuple(_code(row) for row in csv.DictReader(x for x in lines if not x.startswith("#")))
+    rows = tuple(_codes(line for line in lines if not line[0].startswith("#")))
     _once_at_a_time(rows)
     return CodeTable(
         name=file.stem,
@@ -137,11 +146,23 @@ def read(file: Path) -> CodeTable:
     )
 
 
-def _facts(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _facts(lines: Iterable[list[str]]) -> Iterator[tuple[str, str]]:
     for line in lines:
-        key, colon, value = line.removeprefix("#").partition(":")
-        if line.startswith("#") and colon:
+        key, colon, value = ",".join(line).rstrip(",").removeprefix("#").partition(":")
+        if colon:
             yield key.strip(), value.strip()
+
+
+def _codes(lines: Iterator[list[str]]) -> Iterator[Code]:
+    """The lines below the one that names the columns."""
+    columns = next(lines, [])
+    missing = [name for name in _COLUMNS if name not in columns]
+    if missing:
+        raise ValueError(f"has no column {', '.join(missing)}")
+    for line in lines:
+        if len(line) < len(columns) or any(line[len(columns) :]):
+            raise ValueError(f"code {line[0]} has {len(line)} columns, not {len(columns)}")
+        yield _code(dict(zip(columns, line, strict=False)))
 
 
 def _code(row: dict[str, str]) -> Code:
@@ -151,10 +172,17 @@ def _code(row: dict[str, str]) -> Code:
     outcome = row.get("outcome") or ""
     if outcome not in ("", *OUTCOMES):
         raise ValueError(f"outcome {outcome!r} of code {code} is none of {', '.join(OUTCOMES)}")
-    begins, ends = (dt.date.fromisoformat(row[k]) if row[k] else None for k in ("valid_from", "valid_to"))
+    begins, ends = (_day(code, row[name]) for name in ("valid_from", "valid_to"))
     if begins is not None and ends is not None and ends < begins:
         raise ValueError(f"code {code} ends before it begins")
     return Code(code, row.get("canonical") or code, row["name_zh"], row["name_en"], begins, ends, outcome)
+
+
+def _day(code: str, text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text) if text else None
+    except ValueError:
+        raise ValueError(f"{text!r} of code {code} is no day such as 2026-01-01") from None
 
 
 def _once_at_a_time(rows: tuple[Code, ...]) -> None:

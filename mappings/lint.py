@@ -68,10 +68,19 @@ def _targets(reader: Reader, definition: Definition, plan: Plan) -> None:
         _missing(reader, plan, fields_of(repeat.struct), f"{path}.", seen)
     known = {*fields_of(plan.struct), *(f"{p}.{f}" for p, r in rows.items() for f in fields_of(r.struct))}
     for loss in definition.lossy:
+        if plan.decodes and loss.to in _required(plan, rows) and seen.get(loss.to) == loss.line:
+            zh = f"标准必填字段 {loss.to} 不能放弃:读入时没有值"
+            en = f"the required canonical field {loss.to} cannot be lost: reading would have no value for it"
+            reader.problem(loss.line, loss.to, zh, en, "fields / elsewhere / assumed / direction: encode")
         if loss.to and loss.to not in known:
             reader.problem(
                 loss.line, loss.to, f"标准消息没有字段“{loss.to}”", f"no canonical field {loss.to!r}"
             )
+
+
+def _required(plan: Plan, rows: Mapping[str, Repeat]) -> set[str]:
+    structs = {"": plan.struct, **{f"{path}.": repeat.struct for path, repeat in rows.items()}}
+    return {f"{base}{f.name}" for base, of in structs.items() for f in fields_of(of).values() if f.required}
 
 
 def _claims(definition: Definition, plan: Plan) -> Iterator[tuple[str, int]]:

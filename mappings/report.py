@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeAlias
 
+from gateway.contract.privacy import mask_name, mask_text
 from mappings.errors import Fault, MappingError, Refused
+from mappings.lenses import TextLens
 from mappings.plan import Leaf, Repeat
 
 #: Where in nested rows we are: the place around, the group, the row counted from 0. None at the top.
@@ -16,6 +20,9 @@ Where: TypeAlias = "tuple[Where, Repeat, int] | None"
 #: Enough to repair a message in one go, too few to be a way to make us write megabytes.
 MAX_FAULTS = 20
 _QUOTED = 40
+_UNPRINTED = "\N{REPLACEMENT CHARACTER}"
+#: Of a value that is refused; masked before it is cut to what is quoted.
+_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +84,13 @@ class Report:
 
     def refused(self, leaf: Leaf, where: Where, why: Refused, value: object) -> None:
         """`value` is quoted unless it says something about a person."""
-        quoted = "" if leaf.personal else str(value)
-        self._leaf(leaf, where, why.rule, why.zh, why.en, quoted)
+        self._leaf(leaf, where, why.rule, why.zh, why.en, _quoted(leaf, value))
 
     def _leaf(self, leaf: Leaf, where: Where, rule: str, zh: str, en: str, value: str) -> None:
         wire, canonical = places(where)
         field = wire + leaf.path
         own = canonical + leaf.attr if leaf.role == "field" else leaf.canonical
-        short = value if len(value) <= _QUOTED else value[:_QUOTED] + "…"
-        said_zh, said_en = (f"(值为“{short}”)", f" (is {short!r})") if value else ("", "")
+        said_zh, said_en = (f"(值为“{value}”)", f" (is {value!r})") if value else ("", "")
         label = f"{leaf.name} {field}" if leaf.name else field
         at = self.locate(leaf, where) or NOWHERE
         zh, en = f"{label}{at.zh}:{zh}{said_zh}", f"{field}{at.en}: {en}{said_en}"
@@ -95,7 +100,7 @@ class Report:
         self, path: str, where: Where, rule: str, zh: str, en: str, at: Position = NOWHERE, name: str = ""
     ) -> None:
         """Something wrong with a place that is no leaf; `path` may come from outside, so it is cut."""
-        field = (places(where)[0] + path)[:120].rstrip("/")
+        field = plain(mask_text(places(where)[0] + path))[:120].rstrip("/")
         zh, en = f"{name} {field}{at.zh}:{zh}".lstrip(), f"{field}{at.en}: {en}"
         self.add(Fault(field, name, "", rule, zh, en, at.line, at.column, at.offset))
 
@@ -110,6 +115,21 @@ class Report:
         for step in (*_steps(where), *steps):
             node = node.setdefault(step, {})
         node[key] = value
+
+
+def plain(text: str) -> str:
+    """A text from outside that commands no terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _UNPRINTED for c in text)
+
+
+def _quoted(leaf: Leaf, value: object) -> str:
+    """A refused value as far as it may be said. In a file whose columns have moved, anybody's name or number may stand
+    anywhere: numbers of persons are masked by their look, and names wherever no text is expected."""
+    if leaf.personal or not isinstance(value, str | int | Decimal | dt.date):
+        return ""
+    text = plain(mask_text(str(value)[:_LOOKED_AT]))
+    text = text if text.isascii() or isinstance(leaf.lens, TextLens) else mask_name(text)
+    return text if len(text) <= _QUOTED else text[:_QUOTED] + "…"
 
 
 def places(where: Where) -> tuple[str, str]:

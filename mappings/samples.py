@@ -60,8 +60,11 @@ def check_samples(mapping: Mapping) -> int:
     for folder in folders:
         try:
             check_sample(mapping, folder)
-        except MappingError as error:
-            raise LawBroken(f"{folder}: {error}") from error
+        except LawBroken:
+            raise
+        except Exception as error:
+            # Refused, or a file is missing, is no JSON, or lacks what is elsewhere.
+            raise LawBroken(f"{folder}: {error or type(error).__name__}") from error
     return len(folders)
 
 
@@ -82,7 +85,8 @@ def check_sample(mapping: Mapping, folder: Path) -> None:
             raise LawBroken(f"{folder}: decoded as {canonical_json(found).decode()}")
     normal = _bytes(folder, "normal") if any(folder.glob("normal.*")) else wire
     if mapping.direction != "decode" and mapping.encode(body, header) != normal:
-        raise LawBroken(f"{folder}: encoded as {mapping.encode(body, header).decode()}")
+        found_bytes = mapping.encode(body, header).decode(errors="backslashreplace")
+        raise LawBroken(f"{folder}: encoded as {found_bytes}")
 
 
 def _refused(mapping: Mapping, folder: Path, wire: bytes) -> None:
@@ -100,7 +104,10 @@ def _refused(mapping: Mapping, folder: Path, wire: bytes) -> None:
 
 def _bytes(folder: Path, stem: str) -> bytes:
     """The bytes of `stem.*`; of XML and JSON without the line feed that ends a text file."""
-    (file,) = folder.glob(f"{stem}.*")
+    files = list(folder.glob(f"{stem}.*"))
+    if len(files) != 1:
+        raise LawBroken(f"{folder}: should hold exactly one file {stem}.*")
+    (file,) = files
     data = file.read_bytes()
     return data.removesuffix(b"\n") if file.suffix in (".xml", ".json") else data
 

@@ -14,12 +14,20 @@ import msgspec
 from msgspec import Struct, inspect
 
 from gateway.canonical.money import MAX_FEN
+from gateway.contract.privacy import is_personal
 from mappings.errors import Refused
 
 #: Canonical fields that say who someone is. Their values never appear in an error's text.
 _PERSONAL = re.compile(
-    r"(^|_)(name|no|id|sn|number)$|^(extension|extra|birth_date|employer|memo|age|raw_text)$"
+    r"(^|_)(name|no|id|sn|number|address)$"
+    r"|^(extension|extra|birth_date|employer|memo|age|raw_text|payer|legal_representative)$"
 )
+
+
+def personal(name: str) -> bool:
+    """Whether a canonical field of this name says who someone is."""
+    return _PERSONAL.search(name) is not None or is_personal(name)
+
 
 KIND_ZH = {
     "text": "文本", "money": "金额", "int": "整数", "bool": "标志",
@@ -44,7 +52,7 @@ class Field:
 
     @property
     def personal(self) -> bool:
-        return _PERSONAL.search(self.name) is not None
+        return personal(self.name)
 
     @property
     def bare_pattern(self) -> str:

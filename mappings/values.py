@@ -89,7 +89,7 @@ def leaf_values(leaf: Leaf, target: Field, codec: Codec | None) -> Values:
     return lens_values(leaf.lens, target, room, alphabet).filter(fits)
 
 
-def lens_values(lens: Lens, target: Field, room: int, alphabet: list[str]) -> Values:  # noqa: PLR0911 - one line a lens
+def lens_values(lens: Lens, target: Field, room: int, alphabet: list[str]) -> Values:  # noqa: PLR0911, PLR0912 - one line a lens
     """The values one lens can say before one canonical field, where numbers have `room` characters."""
     match lens:
         case TextLens():

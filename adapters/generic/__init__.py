@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from adapters.generic.checker import GenericChecker
 from adapters.generic.desk import Desk
 from adapters.generic.sender import GenericSender
 from adapters.generic.settings import GenericSettings, problems
+from adapters.generic.transports.link import Reaching
 from gateway.contract import Adapter, Context, Operation, Receiver
 from gateway.contract.plugins import read_manifest
 
@@ -41,9 +43,12 @@ def _receiver(settings: GenericSettings, context: Context) -> Receiver | None:
 
 
 def _checker(settings: GenericSettings, context: Context) -> GenericChecker | None:
-    if settings.outbound is None:
-        return None
-    return GenericChecker(settings, settings.outbound.link(settings.formats, context))
+    ways = []
+    if settings.outbound is not None:
+        ways.append(settings.outbound.link(settings.formats, context).check)
+    if isinstance(settings.inbound, Reaching):
+        ways.append(partial(settings.inbound.check, context))
+    return GenericChecker(settings, ways) if ways else None
 
 
 adapter = Adapter(

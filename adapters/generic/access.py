@@ -7,14 +7,13 @@ import hmac
 from base64 import b64encode
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
-from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from adapters.generic.refusals import Refused
 from gateway.contract import Context, Secret, Settings
-from gateway.transports.http import ClientTls, Request, ServerTls, tif
+from gateway.transports.http import Request, tif
 
 Header = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,60}$")]
 Fields: TypeAlias = tuple[tuple[str, str], ...]
@@ -97,34 +96,6 @@ class Hmac(Settings):
 Authentication = Annotated[
     NoAuthentication | Basic | Bearer | ApiKey | XTif | Hmac, Field(discriminator="kind")
 ]
-
-
-class ServerTlsSettings(Settings):
-    """HTTPS 证书。 / PEM files of an HTTPS listener."""
-
-    certificate: Path = Field(description="服务器证书链 / certificate chain", examples=["tls/server.pem"])
-    key: Path = Field(description="私钥文件 / file of the private key", examples=["tls/server.key"])
-    client_ca: Path | None = Field(
-        default=None,
-        description="要求客户端证书时，其签发机构 / authority of client certificates, where demanded",
-    )
-
-    @property
-    def made(self) -> ServerTls:
-        return ServerTls(cert_file=self.certificate, key_file=self.key, client_ca=self.client_ca)
-
-
-class ClientTlsSettings(Settings):
-    """我方信任谁、以什么证书出示。 / Whom we trust and who we are; PEM files."""
-
-    ca_file: Path | None = Field(default=None, description="信任的根证书 / trusted authorities")
-    cert_file: Path | None = Field(default=None, description="我方证书 / our certificate")
-    key_file: Path | None = Field(default=None, description="我方私钥 / its key")
-    server_name: str | None = Field(default=None, description="证书中的主机名 / name in the certificate")
-
-    @property
-    def made(self) -> ClientTls:
-        return ClientTls(**self.model_dump())
 
 
 def credentials(wanted: Authentication, body: bytes, context: Context) -> Fields:

@@ -79,6 +79,15 @@ class Format:
             yield from _envelope(request, own.envelope, f"{here}.envelope")
             yield from slots(own.reference, f"{here}.reference", _SLOTS - {"reference", "time"})
 
+    def unasked(self) -> Iterator[ConfigError]:
+        """No query, where its way cannot see for itself what became of a document."""
+        if self.settings.on_unknown == "query" and self.settings.query is None:
+            zh, en = (
+                "on_unknown: query 须填 query 及其代码",
+                "on_unknown: query needs the query and its codes",
+            )
+            yield ConfigError(zh, en, path=f"operations[{self.index}].query")
+
     def _fields(self, request: Mapping, here: str) -> Iterator[ConfigError]:
         known = set(BODIES[self.settings.type].__struct_fields__)
         for key, more in (("id", set(request.envelope)), ("order_by", set()), ("subject", set())):

@@ -201,7 +201,12 @@ class OperationSettings(Settings):
             raise ValueError(
                 "resend 须 idempotent: true 且不涉及资金 / resend needs idempotent: true, and no money"
             )
-        if self.on_unknown in ("query", "reverse") and (self.query is None or not self.query.answer.accepted):
+        asks = self.query is not None or self.on_unknown == "reverse"
+        if (
+            self.on_unknown in ("query", "reverse")
+            and asks
+            and not (self.query and self.query.answer.accepted)
+        ):
             raise ValueError(
                 "query 与 reverse 须填 query 及其代码 / query and reverse need the query and its codes"
             )

@@ -7,7 +7,7 @@ import datetime as dt
 from adapters.generic.answers import Done, Proof
 from adapters.generic.formats import Format, Formats, fill, label
 from adapters.generic.operations import InquirySettings
-from adapters.generic.transports.link import Link
+from adapters.generic.transports.link import Link, Looking
 from gateway.canonical import Message
 from gateway.contract import (
     Absent,
@@ -73,9 +73,12 @@ class GenericSender:
         return proof
 
     async def query(self, message: Message, prepared: Prepared) -> QueryOutcome:
-        """Asks by the settings' query."""
+        """Asks by the settings' query, or looks where the way can."""
         form = self._formats.named(prepared.operation)
-        proof = await self._ask(form, form.settings.query, "query", message, prepared)
+        if form.settings.query is None and isinstance(self._link, Looking):
+            proof = await self._link.look(form, prepared.reference, prepared.content)
+        else:
+            proof = await self._ask(form, form.settings.query, "query", message, prepared)
         if isinstance(proof, Done):
             # That it was done is certain; what was answered then, a query need not repeat.
             if form.reply is not None:

@@ -19,10 +19,10 @@ class GenericSettings(Settings):
         description="它送来的和我方送去的报文 / what it sends us and what we send it"
     )
     inbound: INBOUND | None = Field(
-        default=None, description="对方送来的通道：soap、http、folder / the way by which it reaches us"
+        default=None, description="对方送来的通道：soap、http、folder、sftp / the way by which it reaches us"
     )
     outbound: OUTBOUND | None = Field(
-        default=None, description="我方送去的通道：soap、http、folder / the way by which we reach it"
+        default=None, description="我方送去的通道：soap、http、folder、sftp / the way by which we reach it"
     )
     reply_timeout: Duration = Field(
         default=30.0,
@@ -66,6 +66,8 @@ def problems(settings: GenericSettings) -> Iterator[ConfigError]:
     yield from found
     if found:
         return  # what the mappings are not, a way cannot be held against
+    if settings.outbound is not None and not settings.outbound.looks:
+        yield from (p for form in formats.going("outbound") for p in form.unasked())
     for name, way in (("inbound", settings.inbound), ("outbound", settings.outbound)):
         for problem in way.problems(formats) if way is not None else ():
             yield ConfigError(problem.zh, problem.en, path=f"{name}.{problem.path}".rstrip("."))

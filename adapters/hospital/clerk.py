@@ -124,6 +124,19 @@ class Clerk:
                 code="too-many", zh=zh, en=en, rule="rate_limit", ours=True, after=wait, record=record
             )
 
+    async def counted(self, fault: Fault, peer: str) -> Fault:
+        """What to say of a request that was refused before it was complete; it counts as any other, or refusals
+        without end could be put on record.
+
+        Raises:
+            Unavailable: as `enter`.
+        """
+        try:
+            await self.enter(peer)
+        except Fault as refused:
+            return refused
+        return fault
+
     def wait(self) -> float:
         """Seconds until the next message may be taken up; 0 takes one up.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from adapters.hospital.faults import Fault
-from adapters.hospital.parts import HttpFace, Tls, XTif
+from adapters.hospital.parts import HttpFace, XTif
 from gateway.contract import Context
-from gateway.transports.http import Headers, Request, ServerTls
+from gateway.transports.http import Headers, Request
 from gateway.transports.http.tif import TifRefusal, verify
 
 _SIGNATURES = {
@@ -75,13 +75,6 @@ def by_http(status: int) -> Fault:
     code = "too-large" if status in (413, 431) else "malformed"
     zh, en = _HTTP.get(status, ("请求不完整或格式错误", "the request is incomplete or malformed"))
     return Fault(code=code, zh=zh, en=en, rule=f"http {status}")
-
-
-def server_tls(tls: Tls | None) -> ServerTls | None:
-    """The listener's certificate, where it has one."""
-    if tls is None:
-        return None
-    return ServerTls(cert_file=tls.certificate, key_file=tls.key, client_ca=tls.client_ca)
 
 
 def retry_after(fault: Fault) -> tuple[tuple[str, str], ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from gateway.contract import Duration, Endpoint, Secret, Settings, Size
+from gateway.transports.http.settings import ServerTlsSettings
 
 
 def _network(text: str) -> str:
@@ -50,20 +50,6 @@ class Unauthenticated(Settings):
     )
 
 
-class Tls(Settings):
-    """PEM files of a listener."""
-
-    certificate: Path = Field(
-        description="服务器证书链文件 / server certificate chain", examples=["/etc/tongqu/server.pem"]
-    )
-    key: Path = Field(description="私钥文件 / file of the private key", examples=["/etc/tongqu/server.key"])
-    client_ca: Path | None = Field(
-        default=None,
-        description="签发客户端证书的机构；填写后要求客户端证书 / authority of client certificates; where set, one is demanded",
-        examples=["/etc/tongqu/clients-ca.pem"],
-    )
-
-
 class RateLimit(Settings):
     """How often a hospital may ask: `burst` at once, and `per_second` in the long run."""
 
@@ -81,7 +67,7 @@ class HttpFace(Settings):
         examples=["0.0.0.0:8081"],
     )
     path: HttpPath = Field(description="服务路径 / path of the service", examples=["/hospital/h001"])
-    tls: Tls | None = Field(
+    tls: ServerTlsSettings | None = Field(
         default=None, description="HTTPS 证书；不填则为 HTTP / HTTPS files; HTTP without them"
     )
     authentication: Annotated[XTif | Unauthenticated, Field(discriminator="kind")] = Field(

@@ -8,6 +8,7 @@ once, and the same answer about the same people next month is a new one.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 from ipaddress import ip_address
@@ -15,12 +16,14 @@ from typing import Any, Final
 
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 
 from adapters.police.channel import Channel
 from adapters.police.contracts import Unreadable
 from adapters.police.dialects.json import result_of
 from adapters.police.link import text_of
 from adapters.police.services import PollSettings, PushSettings
+from gateway.canonical import Body
 from gateway.contract import Inbound, Receipt, Refusal, Reject, Unavailable
 from gateway.transports.http import HttpError, Request, Response, ServerLimits
 from mappings.catalogue import china_day
@@ -44,9 +47,9 @@ class Parts:
         """
         context = self._channel.context
         now = context.clock.now()
-        text = text_of(raw)
-        result_of(text)
-        body = self._channel.formats.read("matching_result", text.encode(), now, raw_text=None)
+        # Beside the reactor: a part may be of ten thousand persons.
+        pool = context.reactor.getThreadPool()
+        body: Body = await deferToThreadPool(context.reactor, pool, self._read, raw, now)
         digest = hashlib.sha256(raw).hexdigest()[:32]
         return await context.inbox.accept(
             Inbound(
@@ -57,6 +60,16 @@ class Parts:
                 mapping=self._channel.formats.label("matching_result", now),
             )
         )
+
+    def _read(self, raw: bytes, now: dt.datetime) -> Body:
+        text = text_of(raw)
+        result_of(text)
+        return self._channel.formats.read("matching_result", text.encode(), now, raw_text=None)
+
+    async def refuse(self, raw: bytes, error: Reject | Unreadable) -> str:
+        """Puts a part that cannot be taken on record, sealed. Raises Unavailable."""
+        code, rule = (error.code, error.rule) if isinstance(error, Reject) else ("malformed", str(error))
+        return await self._channel.context.inbox.refuse(Refusal(code=code, rule=rule, raw=raw))
 
 
 class PushReceiver:
@@ -99,20 +112,20 @@ class PushReceiver:
         return _told(_OK, "000", "")
 
     def _knows(self, request: Request) -> bool:
-        address = ip_address(request.peer.rpartition(":")[0].strip("[]"))
-        if not any(address in network for network in self._settings.clients):
+        try:
+            address = ip_address(request.peer.rpartition(":")[0].strip("[]").partition("%")[0])
+        except ValueError:  # not over IP
+            return False
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        if not any(mapped in network for network in self._settings.clients):
             return False
         wanted = self._settings.authorization
         given = request.headers.get("authorization")
         return wanted is None or hmac.compare_digest(given.encode(), wanted.get_secret_value().encode())
 
     async def _refused(self, raw: bytes, error: Reject | Unreadable) -> Response:
-        rule = error.rule if isinstance(error, Reject) else str(error)
-        refusal = Refusal(
-            code="malformed" if isinstance(error, Unreadable) else error.code, rule=rule, raw=raw
-        )
         try:
-            number = await self._context.inbox.refuse(refusal)
+            number = await self._parts.refuse(raw, error)
         except Unavailable as later:
             return _told(503, "503", f"{later.zh} / {later.en}")
         return _told(400, "400", f"结果不符合约定，记录号 {number} / not as agreed, on record as {number}")
@@ -126,6 +139,8 @@ class PollReceiver:
         self._context = channel.context
         self._settings = settings
         self._parts = Parts(channel)
+        self._held: bytes | None = None  #: fetched, and not taken yet: they will not give it again
+        self._refused: bytes | None = None  #: the last part that could not be taken
         self._timer: Any = None
         self._running: Deferred[None] | None = None
         self._stopping = False
@@ -155,28 +170,41 @@ class PollReceiver:
         try:
             if await self._one():
                 again = 0.0
-        except (Reject, Unreadable) as error:
-            self._context.log.error("police.part_refused", error=type(error).__name__)
         except Exception as error:  # whatever it was, the next turn comes
             self._context.log.warning("police.poll_failed", error=type(error).__name__)
         self._later(again)
 
     async def _one(self) -> bool:
-        """Fetches and takes one part; whether another may wait behind it."""
+        """Fetches and takes one part; whether another may wait behind it. Raises Unavailable."""
+        if self._held is None:
+            self._held = await self._get()
+        if self._held is None:
+            return False
+        try:
+            receipt = await self._parts.take(self._held)
+        except (Reject, Unreadable) as error:
+            if self._held != self._refused:  # where they offer it until they like, once on record is enough
+                await self._parts.refuse(self._held, error)
+            self._refused, self._held = self._held, None
+            return False
+        self._held = None
+        # The same part again: they go on only when they like.
+        return not receipt.repeated
+
+    async def _get(self) -> bytes | None:
+        """The next part; None where there is none, or none to be had."""
         link = self._channel.link
         try:
             heard = await link.get(self._settings.url)
         except HttpError as error:
             self._context.log.warning("police.poll_failed", error=error.kind)
-            return False
+            return None
         if heard.status == _NONE:
-            return False
+            return None
         if heard.status != _OK:
             self._context.log.warning("police.poll_failed", error=f"HTTP {heard.status}")
-            return False
-        receipt = await self._parts.take(heard.body)
-        # The same part again: they go on only when they like.
-        return not receipt.repeated
+            return None
+        return heard.body
 
 
 def _told(status: int, code: str, text: str) -> Response:

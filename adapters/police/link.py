@@ -16,7 +16,6 @@ from gateway.contract import Context, PartnerDown
 from gateway.transports.http import (
     BadAnswer,
     ClientLimits,
-    ClientTls,
     Headers,
     HttpClient,
     HttpResponse,
@@ -63,12 +62,7 @@ class Link:
                 wait_timeout=min(_WAIT, settings.timeout),
                 max_body=settings.answer_limit,
             ),
-            tls=ClientTls(
-                ca_file=settings.tls.ca_file,
-                cert_file=settings.tls.cert_file,
-                key_file=settings.tls.key_file,
-                server_name=settings.tls.server_name,
-            ),
+            tls=settings.tls.made,
             reactor=context.reactor,
             monotonic=context.clock.monotonic,
         )

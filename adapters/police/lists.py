@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, cast
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.python.failure import Failure
 
 from adapters.police.channel import Channel
 from adapters.police.dialects import Enquiry
@@ -111,16 +112,24 @@ class Lists:
 
     async def _all_calls(self, work: _Work) -> None:
         callers = min(self._parallel, len(work.queue))
-        await gatherResults([Deferred.fromCoroutine(self._calls(work)) for _ in range(callers)])
+        calls = [Deferred.fromCoroutine(self._calls(work)) for _ in range(callers)]
+        # All have ended before the attempt does, also where one breaks: the next attempt must not run beside them.
+        for ok, result in await DeferredList(calls, consumeErrors=True):
+            if not ok:
+                cast(Failure, result).raiseException()
 
     async def _calls(self, work: _Work) -> None:
-        while work.queue and work.stopped is None:
-            places = work.queue.popleft()
-            granted = await self._channel.quota.take(len(places))
-            if granted < len(places):
-                work.stopped = self._used_up()
-            if granted:
-                await self._call(work, places[:granted])
+        try:
+            while work.queue and work.stopped is None:
+                places = work.queue.popleft()
+                granted = await self._channel.quota.take(len(places))
+                if granted < len(places):
+                    work.stopped = self._used_up()
+                if granted:
+                    await self._call(work, places[:granted])
+        except BaseException:
+            work.queue.clear()
+            raise
 
     async def _call(self, work: _Work, places: Sequence[int]) -> None:
         enquiry = _enquiry(work, places)

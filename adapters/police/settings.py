@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from adapters.police.services import NciicSettings, Service
 from gateway.contract import Duration, Secret, Settings, Size
+from gateway.transports.http.settings import ClientTlsSettings
 
 FormatName = Literal[
     "nciic_check", "nciic_result", "nciic_refusal", "rbsp_query", "rbsp_result", "json_query", "json_result",
@@ -17,31 +18,6 @@ FormatName = Literal[
 ]  # fmt: skip
 
 _LEAST_KEY = 32
-
-
-class TlsSettings(Settings):
-    """HTTPS 证书（PEM 文件）。 / Certificates for HTTPS (PEM files)."""
-
-    ca_file: Path | None = Field(
-        default=None,
-        description="信任的根证书；不填用操作系统的 / trusted authorities; the system's where absent",
-        examples=["/etc/tongqu/police-ca.pem"],
-    )
-    cert_file: Path | None = Field(
-        default=None,
-        description="我方客户端证书 / our client certificate",
-        examples=["/etc/tongqu/client.pem"],
-    )
-    key_file: Path | None = Field(
-        default=None,
-        description="我方客户端私钥 / key of our client certificate",
-        examples=["/etc/tongqu/client.key"],
-    )
-    server_name: str | None = Field(
-        default=None,
-        description="证书中的主机名，与地址不同时填写 / name in the certificate, where it differs from the host",
-        examples=["police.example"],
-    )
 
 
 class QuotaSettings(Settings):
@@ -67,7 +43,9 @@ class PoliceSettings(Settings):
         description="另加的请求头 / further request headers",
         examples=[{"apikey": "${env:POLICE_APIKEY}"}],
     )
-    tls: TlsSettings = Field(default=TlsSettings(), description="HTTPS 证书 / certificates for HTTPS")
+    tls: ClientTlsSettings = Field(
+        default=ClientTlsSettings(), description="HTTPS 证书 / certificates for HTTPS"
+    )
     timeout: Duration = Field(
         default=30.0, gt=0, description="等待应答的时间 / how long to wait for an answer", examples=["30s"]
     )
@@ -122,8 +100,6 @@ class PoliceSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> PoliceSettings:
-        if (self.tls.cert_file is None) != (self.tls.key_file is None):
-            raise ValueError("cert_file 与 key_file 须同时填写 / cert_file and key_file belong together")
         if self.key is not None and len(self.key.get_secret_value()) < _LEAST_KEY:
             raise ValueError("key 至少 32 个字符 / key needs at least 32 characters")
         foreign = sorted(self.cache.keys() - set(self.purposes)) if self.purposes else []

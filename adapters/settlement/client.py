@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
+
 from adapters.settlement.channel import Channel, says
 from adapters.settlement.checks import mismatch
 from adapters.settlement.codec import Answer, Caller, Unreadable, caller_of, infno_of, with_fresh_signature
@@ -16,7 +18,7 @@ from adapters.settlement.files import Files
 from adapters.settlement.link import Heard
 from adapters.settlement.resolver import SettlementResolver
 from adapters.settlement.stored_fees import UPLOAD
-from adapters.settlement.transactions import Transaction, transaction_of
+from adapters.settlement.transactions import Transaction, as_sent, transaction_of
 from gateway.canonical import Body, Message
 from gateway.canonical.reconciliation import DetailsSubmitted
 from gateway.canonical.refusal import RequestDone
@@ -42,7 +44,7 @@ class SettlementSender:
         """
         transaction = transaction_of(message.data, self._settings.variants)
         body = caller_of(message.data)
-        tree = self._channel.formats.write(transaction.input, message.data, message.time)
+        tree = self._channel.formats.write(transaction.input, self._told(message.data), message.time)
         before: tuple[bytes, ...] = ()
         if isinstance(message.data, ClaimSubmitted):
             before = await self._details.prepare(message.data, message.time, tree)
@@ -50,6 +52,13 @@ class SettlementSender:
             before = await self._files.prepare(message.data, message.time)
         msgid, content = await self._channel.make(transaction.infno, tree, body)
         return Prepared(operation=transaction.operation, reference=msgid, content=content, before=before)
+
+    def _told(self, body: Body) -> Body:
+        """What the platform is told: it knows the original of a reversal by the number that it was sent by."""
+        if not isinstance(body, ReversalRequested):
+            return body
+        infno = as_sent(body.original_transaction, self._settings.variants)
+        return msgspec.structs.replace(body, original_transaction=infno)
 
     async def send(self, message: Message, prepared: Prepared) -> Outcome:
         """One attempt. Raises PartnerDown where nothing was sent that could take effect."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
+from twisted.internet.threads import deferToThreadPool
 
 from adapters.settlement.channel import Channel
 from adapters.settlement.codec import Answer, Caller, Unreadable, is_file, with_file_no
@@ -26,6 +28,7 @@ from mappings import MappingError
 
 _UPLOAD: Final = "9101"
 _DOWNLOAD: Final = "9102"
+T = TypeVar("T")
 
 
 class Files:
@@ -43,9 +46,8 @@ class Files:
         if not wanted.details:
             return ()
         try:
-            content = self._channel.formats.mapping("3202.file", at).encode(
-                DetailFile(details=wanted.details)
-            )
+            mapping = self._channel.formats.mapping("3202.file", at)
+            content = await self._in_thread(mapping.encode, DetailFile(details=wanted.details))
         except MappingError as error:
             raise Reject(error.zh, error.en, code="invalid", field=error.field, rule=error.rule) from None
         body = FileUploadRequested(
@@ -91,11 +93,18 @@ class Files:
         if not isinstance(heard, Answer) or not is_file(heard.raw):
             return Unknown(reason="结果文件(9102)未取到 / the result file could not be fetched")
         try:
-            found = self._channel.formats.mapping("3202.result", at).decode(heard.raw)
+            mapping = self._channel.formats.mapping("3202.result", at)
+            found = await self._in_thread(mapping.decode, heard.raw)
         except MappingError as error:
             return Unknown(reason=f"结果文件无法读取 / the result file cannot be read: {error.rule}")
         assert isinstance(found, DifferencesReturned)
         return msgspec.structs.replace(reply, differences=found.differences)
+
+    async def _in_thread(self, act: Callable[[Any], T], given: Any) -> T:
+        """Beside the reactor: a month of a hospital may be 100,000 rows."""
+        reactor = self._channel.context.reactor
+        done: T = await deferToThreadPool(reactor, reactor.getThreadPool(), act, given)
+        return done
 
 
 def _caller(wanted: DetailsSubmitted) -> dict[str, str]:

@@ -10,7 +10,6 @@ from gateway.contract import Context, PartnerDown, Rejected, RetryLater, Unknown
 from gateway.transports.http import (
     BadAnswer,
     ClientLimits,
-    ClientTls,
     HttpClient,
     HttpResponse,
     NoAnswer,
@@ -46,12 +45,7 @@ class Link:
         )
         self.http = HttpClient(
             ClientLimits(max_connections=settings.connections, wait_timeout=min(_WAIT, settings.timeout)),
-            tls=ClientTls(
-                ca_file=settings.tls.ca_file,
-                cert_file=settings.tls.cert_file,
-                key_file=settings.tls.key_file,
-                server_name=settings.tls.server_name,
-            ),
+            tls=settings.tls.made,
             reactor=context.reactor,
             monotonic=context.clock.monotonic,
         )

@@ -7,7 +7,7 @@ under way then and needs a sign-in makes a new one, which ends by itself as the 
 from __future__ import annotations
 
 from adapters.settlement.channel import Channel
-from gateway.contract import PartnerDown
+from gateway.contract import PartnerDown, Unavailable
 
 
 class Session:
@@ -24,6 +24,6 @@ class Session:
         for caller in self._channel.signed_in():
             try:
                 await self._channel.sign_out(caller)
-            except PartnerDown:
-                self._channel.context.log.warning("sign-out.not-sent", reason="platform is down")
+            except (PartnerDown, Unavailable) as error:
+                self._channel.context.log.warning("sign-out.not-sent", reason=error.en)
                 return

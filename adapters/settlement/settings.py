@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from adapters.settlement.transactions import FORMATS, Variant
 from gateway.contract import Duration, HttpUrl, Secret, Settings
+from gateway.transports.http.settings import ClientTlsSettings
 
 #: Envelope keys the codec writes itself; `extra_envelope` may not hold them.
 RESERVED_KEYS = frozenset({
@@ -56,31 +57,6 @@ class SignInSettings(Settings):
         default=("未签到", "签到已失效"),
         description="err_msg 含有其中任一文字即表示签到失效，重新签到 / texts in err_msg that mean: sign in again",
         examples=[["未签到"]],
-    )
-
-
-class TlsSettings(Settings):
-    """HTTPS 证书（PEM 文件）。 / Certificates for HTTPS (PEM files)."""
-
-    ca_file: Path | None = Field(
-        default=None,
-        description="信任的根证书；不填用操作系统的 / trusted authorities; the system's where absent",
-        examples=["/etc/tongqu/platform-ca.pem"],
-    )
-    cert_file: Path | None = Field(
-        default=None,
-        description="我方客户端证书 / our client certificate",
-        examples=["/etc/tongqu/client.pem"],
-    )
-    key_file: Path | None = Field(
-        default=None,
-        description="我方客户端私钥 / key of our client certificate",
-        examples=["/etc/tongqu/client.key"],
-    )
-    server_name: str | None = Field(
-        default=None,
-        description="证书中的主机名，与地址不同时填写 / name in the certificate, where it differs from the host",
-        examples=["platform.example"],
     )
 
 
@@ -150,7 +126,9 @@ class SettlementSettings(Settings):
         default=None,
         description="按操作员签到(9001)并携带 sign_no；不填不签到 / sign in per operator; absent: no sign-in",
     )
-    tls: TlsSettings = Field(default=TlsSettings(), description="HTTPS 证书 / certificates for HTTPS")
+    tls: ClientTlsSettings = Field(
+        default=ClientTlsSettings(), description="HTTPS 证书 / certificates for HTTPS"
+    )
     check: CheckSettings = Field(default=CheckSettings(), description="连接测试 / the connection test")
 
     recer_sys_code: str = Field(
@@ -290,9 +268,6 @@ class SettlementSettings(Settings):
                 bool(self.services) and self.url_style != "per-service"
             ),
             f"extra_envelope 不可含 / extra_envelope may not hold: {', '.join(reserved)}": bool(reserved),
-            "cert_file 与 key_file 须同时填写 / cert_file and key_file belong together": (
-                (self.tls.cert_file is None) != (self.tls.key_file is None)
-            ),
             "签到测试需要 sign_in 与 check.institution_code / probing with sign-in needs both": (
                 self.check.probe == "sign-in" and not (self.sign_in and self.check.institution_code)
             ),

@@ -69,17 +69,21 @@ def _batch_of(body: OutpatientFeesWithdrawn) -> FeesQuery:
 
 
 def _batch_withdrawn(body: OutpatientFeesWithdrawn, found: FeesAnswer) -> Verdict:
-    if all(record.settlement_id is not None for record in found.fees):
+    everything = body.charge_batch_no == ALL
+    if not found.fees or (everything and all(record.settlement_id is not None for record in found.fees)):
         return Accepted(reply=done(found))
-    if body.charge_batch_no == ALL:
+    if everything:
         return Absent()
+    # Also where all lines are settled: the batch may be among them, and then it was not withdrawn.
     return Unknown(reason="5204 不给批次号，无从核实 / 5204 tells no batch, so it cannot be told")
 
 
 def _lines_withdrawn(body: FeesWithdrawn, found: FeesAnswer) -> Verdict:
-    open_lines = {record.line_no for record in found.fees if record.settlement_id is None}
     wanted = {fee.line_no for fee in body.fees}
-    left = open_lines if ALL in wanted else open_lines & wanted
+    if ALL in wanted:
+        left = {record.line_no for record in found.fees if record.settlement_id is None}
+    else:  # a line that is settled is not withdrawn: sent again, the platform says so
+        left = {record.line_no for record in found.fees} & wanted
     if not left:
         return Accepted(reply=done(found))
     if ALL in wanted or left == wanted:

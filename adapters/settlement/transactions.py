@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -156,6 +156,15 @@ _FILES: Final = ("3202.file", "3202.result", "9101.input", "9101.output", "9102.
 FORMATS: Final = tuple(
     sorted({row.input for row in _ROWS} | {row.output for row in _ROWS if row.output} | {*_FILES})
 )
+
+
+def as_sent(infno: str, variants: Collection[str]) -> str:
+    """The number under which a transaction goes to the platform, whichever of its two the hospital uses."""
+    older = infno.removesuffix("A")
+    newer = f"{older}A"
+    if newer in variants:
+        return newer
+    return older if infno in get_args(Variant) else infno
 
 
 def transaction_of(body: Body, variants: Collection[str] = ()) -> Transaction:

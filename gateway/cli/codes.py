@@ -34,7 +34,7 @@ def list_(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
     from mappings import codes  # noqa: PLC0415
 
     folders = catalogue_of(config).tables
-    tables = [codes.table(name, folders) for name in codes.names(folders)]
+    tables = [_found(name, folders) for name in codes.names(folders)]
     if as_json:
         print_json([_about(found) for found in tables])
         return
@@ -108,20 +108,25 @@ def _dated(text: str, config: Path) -> CodeTable:
 
 
 def _table(name: str, config: Path) -> CodeTable:
+    from gateway.cli.mapping_files import catalogue_of  # noqa: PLC0415
+
+    return _found(name, () if name.endswith(".csv") else catalogue_of(config).tables)
+
+
+def _found(name: str, folders: tuple[Path, ...]) -> CodeTable:
     """
     Raises:
         typer.BadParameter: there is none, or its file is damaged.
     """
-    from gateway.cli.mapping_files import catalogue_of  # noqa: PLC0415
     from mappings import codes  # noqa: PLC0415
 
     try:
-        if name.endswith(".csv"):
-            return codes.read(Path(name))
-        return codes.table(name, catalogue_of(config).tables)
+        return codes.read(Path(name)) if name.endswith(".csv") else codes.table(name, folders)
     except KeyError:
         raise typer.BadParameter(f"没有代码表 {name} / no code table {name!r}") from None
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise typer.BadParameter(f"无法读取 {name} / cannot be read: {error.strerror}") from None
+    except ValueError as error:
         raise typer.BadParameter(f"代码表 {name} 已损坏 / is damaged: {error}") from None
 
 

@@ -18,6 +18,7 @@ from gateway.cli.mapping_files import elsewhere_of
 from gateway.cli.masking import masked, masked_text
 from mappings import Mapping, MappingError
 from mappings.samples import envelope
+from mappings.shape import personal
 from mappings.trace import trace
 
 if TYPE_CHECKING:
@@ -143,13 +144,13 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, tuple[Any, bool]]]:
         for number, item in enumerate(value):
             yield from _flat(f"{path}[{number}]", item)
     else:
-        yield path, (value, False)
+        yield path, (value, value is not None and personal(path.rpartition(".")[2]))
 
 
 def _shown(field: str, fields: Fields) -> str:
-    value, personal = fields.get(field, ("—", False))
+    value, hidden = fields.get(field, ("—", False))
     name = field.replace("/", ".").rpartition(".")[2]
-    return masked_text(name, str(value), personal=True) if personal else str(masked(name, value))
+    return masked_text(name, str(value), personal=True) if hidden else str(masked(name, value))
 
 
 def of_files(old: Mapping, new: Mapping, path: Path, given: dict[str, str]) -> list[Specimen]:

@@ -114,15 +114,23 @@ def _label(mapping: Mapping) -> str:
 def _struct(data: bytes, kind: Any, name: str, line: int) -> Any:
     """A canonical struct out of JSON.
 
+    Args:
+        line: of the file; 0 for its last one.
+
     Raises:
         MappingError: it is none.
     """
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.MsgspecError as error:  # says the place and the kinds, never the value
-        zh = f"第 {line} 行不是标准报文：{error}"
-        fault = Fault("", "", "", "canonical", zh, f"line {line} is not canonical: {error}", line)
-        raise MappingError(name, (fault,)) from None
+        zh, en = (f"第 {line} 行", f"line {line}") if line else ("末行", "the last line")
+        raise _no_canonical(
+            name, f"{zh}不是标准报文：{error}", f"{en} is not canonical: {error}", line
+        ) from None
+
+
+def _no_canonical(name: str, zh: str, en: str, line: int = 0) -> MappingError:
+    return MappingError(name, (Fault("", "", "", "canonical", zh, en, line),))
 
 
 # Record files
@@ -154,25 +162,31 @@ def _without_rows(mapping: Mapping, body: Any) -> dict[str, Any]:
 
 
 def _to_partner(job: Conversion, stack: ExitStack, out: OutFile, refusals: Refusals) -> None:
-    body = _whole(job.mapping, job.file)
+    body, count = _whole(job.mapping, job.file)
     lines = _CanonicalRows(job.mapping, _watched(job.file, stack), refusals)
     job.mapping.write(out.stream, body, iter(lines), job.given)
+    found = refusals.taken + refusals.count
+    if found != count:  # formats without totals would not notice
+        zh, en = (
+            f"末行称有 {count} 条记录，实有 {found} 条",
+            f"the last line says {count} rows, there are {found}",
+        )
+        raise _no_canonical(job.mapping.name, zh, en)
 
 
-def _whole(mapping: Mapping, file: Path) -> Any:
-    """The body without rows, out of the last line."""
+def _whole(mapping: Mapping, file: Path) -> tuple[Any, Any]:
+    """The body without rows, and how many rows there should be, out of the last line."""
     with file.open("rb") as stream:
         stream.seek(max(0, file.stat().st_size - _LONGEST_LINE))
         last = stream.read().rstrip().rpartition(b"\n")[2]
     try:
-        tail = json.loads(last)["tail"]
+        said = json.loads(last)
+        tail, count = {**said["tail"], _rows_of(mapping).attr: []}, said["rows"]
     except (ValueError, KeyError, TypeError):
-        zh, en = (
-            '末行应为 {"tail":…}，文件可能不完整',
-            'the last line must be {"tail":…}: is the file complete?',
-        )
-        raise MappingError(mapping.name, (Fault("", "", "", "canonical", zh, en),)) from None
-    return _struct(_encode({**tail, _rows_of(mapping).attr: []}), mapping.plan.struct, mapping.name, 0)
+        zh = '末行应为 {"tail":…,"rows":n}，文件可能不完整'
+        en = 'the last line must be {"tail":…,"rows":n}: is the file complete?'
+        raise _no_canonical(mapping.name, zh, en) from None
+    return _struct(_encode(tail), mapping.plan.struct, mapping.name, 0), count
 
 
 class _CanonicalRows:

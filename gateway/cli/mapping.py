@@ -136,7 +136,7 @@ def try_out(
     from gateway.cli.mapping_files import files_of  # noqa: PLC0415
     from gateway.cli.mapping_tests import tested  # noqa: PLC0415
 
-    results = [tested(file) for file in files_of(paths or (), config)]
+    results = [tested(file, tables) for file, tables in files_of(paths or (), config)]
     if as_json:
         print_json(results)
     else:
@@ -196,12 +196,17 @@ def convert(
         raise typer.BadParameter("只用于 --to canonical / with --to canonical only", param_hint="--partial")
     if refused is not None and refused.suffix not in (".csv", ".jsonl"):
         raise typer.BadParameter(".csv, .jsonl", param_hint="--refused")
+    if refused is not None and refused.resolve() in (file.resolve(), out and out.resolve()):
+        raise typer.BadParameter("应为另一个文件 / must be another file", param_hint="--refused")
     mapping = the_mapping(by, config, "--with")
-    job = Conversion(mapping, file, to, out, refused, partial, supplied(given or ()))
+    if mapping.direction == ("encode" if to == "canonical" else "decode"):
+        zh, en = "此映射没有这个方向", f"this mapping has direction: {mapping.direction} only"
+        raise typer.BadParameter(f"{zh} / {en}", param_hint="--to")
+    job = Conversion(mapping, file, to, out, refused, partial, supplied(given or (), mapping))
     try:
         refused_any = converted(job)
     except OSError as error:
-        what = f"{error.filename or out}: {error.strerror}"
+        what = f"{error.filename or out or 'stdout'}: {error.strerror}"
         raise fail(Exit.UNAVAILABLE, f"无法读写 {what}", f"cannot read or write {what}") from None
     if refused_any:
         raise typer.Exit(Exit.PROBLEM)
@@ -235,7 +240,7 @@ def preview(
     from gateway.cli.previewing import previewed, shown  # noqa: PLC0415
 
     mapping = the_mapping(by, config, "--with")
-    rows = previewed(mapping, file, supplied(given or ()), hidden=not unmask)
+    rows = previewed(mapping, file, supplied(given or (), mapping), hidden=not unmask)
     faults = sum(len(row["faults"]) for row in rows)
     if as_json:
         print_json(rows)
@@ -287,7 +292,7 @@ def compare(
         raise fail(Exit.USAGE, "标准报文类型不同，无法比较", "they are about different canonical messages")
     count = _recent(on)
     if count is None:
-        traffic = of_files(before, after, Path(on), supplied(given or ()))
+        traffic = of_files(before, after, Path(on), supplied(given or (), before, after))
     else:
         traffic = of_store(before, after, config, count, checked_reason(reason))
     result = compared(before, after, traffic)

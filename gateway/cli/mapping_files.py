@@ -52,6 +52,8 @@ def the_mapping(text: str, config: Path, option: str) -> Mapping:
     """
     try:
         if text.endswith((".yaml", ".yml")):
+            if not Path(text).is_file():
+                raise NoMapping(f"没有文件 {text}", f"there is no file {text}")
             return load(text)
         return catalogue_of(config).find(text, today())
     except NoMapping as error:
@@ -71,12 +73,15 @@ def problems_of(paths: Iterable[Path], config: Path) -> list[Problem]:
     return found + (Catalogue(folders).lint() if folders else [])
 
 
-def files_of(paths: Iterable[Path], config: Path) -> list[Path]:
-    """Mapping files: given, in given folders, or all in use."""
+def files_of(paths: Iterable[Path], config: Path) -> list[tuple[Path, tuple[Path, ...] | None]]:
+    """Mapping files: given, in given folders, or all in use; each with its folders of code tables, as `load` takes them."""
     given = tuple(paths)
     if not given:
-        return [version.definition.file for version in catalogue_of(config)]
-    return [file for path in given for file in (sorted(path.glob("*.yaml")) if path.is_dir() else (path,))]
+        used = catalogue_of(config)
+        return [(version.definition.file, used.tables) for version in used]
+    tables = Catalogue(tuple(path for path in given if path.is_dir())).tables
+    found = [(path, sorted(path.glob("*.yaml")) if path.is_dir() else [path]) for path in given]
+    return [(file, tables if path.is_dir() else None) for path, files in found for file in files]
 
 
 def tell(problems: Iterable[Problem]) -> None:
@@ -88,20 +93,30 @@ def tell(problems: Iterable[Problem]) -> None:
         say(f"{mark}{place} {problem.zh}", f"{problem.en}{hint}")
 
 
-def supplied(given: Iterable[str], option: str = "--set") -> dict[str, str]:
-    """`name=value`, several times.
+def supplied(given: Iterable[str], *mappings: Mapping) -> dict[str, str]:
+    """`--set name=value`, several times.
+
+    Args:
+        mappings: which of them takes each name, as a field from elsewhere or of the envelope.
 
     Raises:
-        typer.BadParameter: not of that form.
+        typer.BadParameter: not of that form, or a name that none of them takes.
     """
-    return dict(_pairs(given, option))
+    known = [name for mapping in mappings for name in (*mapping.elsewhere, *mapping.envelope)]
+    return dict(_pairs(given, tuple(dict.fromkeys(known))))
 
 
-def _pairs(given: Iterable[str], option: str) -> Iterator[tuple[str, str]]:
+def _pairs(given: Iterable[str], known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise typer.BadParameter("名称=值 / name=value", param_hint=option)
+            raise typer.BadParameter("名称=值 / name=value", param_hint="--set")
+        if name not in known:
+            names = "、".join(known) or "无 / none"
+            raise typer.BadParameter(
+                f"没有可补充的字段“{name}”，可补充 / no field {name!r} to be supplied; there are: {names}",
+                param_hint="--set",
+            )
         yield name, value
 
 

@@ -14,11 +14,15 @@ _GENERATES = find_spec("hypothesis") is not None
 _SCOPE = "样例与往返律 samples and laws" if _GENERATES else "样例及其往返 samples only (no hypothesis)"
 
 
-def tested(file: Path) -> dict[str, Any]:
-    """The result for one mapping file: `ok`, how many samples, what is wrong, and what was tried."""
+def tested(file: Path, tables: tuple[Path, ...] | None) -> dict[str, Any]:
+    """The result for one mapping file: `ok`, how many samples, what is wrong, and what was tried.
+
+    Args:
+        tables: the folders of code tables, as `load` takes them.
+    """
     result: dict[str, Any] = {"mapping": str(file), "samples": 0, "ok": False, "said": "", "scope": _SCOPE}
     try:
-        mapping = load(file)
+        mapping = load(file, tables)
         result["mapping"] = f"{mapping.name}@{mapping.version}"
         result["samples"] = check_samples(mapping)
         _laws(mapping)

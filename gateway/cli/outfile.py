@@ -1,15 +1,16 @@
-"""Files that are there complete or not at all."""
+"""What is written complete or not at all: files, and standard output too."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 
 @dataclass(slots=True)
@@ -25,10 +26,19 @@ class OutFile:
 
 @contextmanager
 def out_file(path: Path | None) -> Iterator[OutFile]:
-    """A file that gets its final name, by one rename, when the block ends well; standard output where None."""
-    if path is None:
-        yield OutFile(sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+    """A file that gets its final name, by one rename, when the block ends well; standard output where None.
+
+    What is no file of its own (standard output, a pipe, `/dev/null`) gets everything at the end, out of a temporary file.
+    """
+    if path is None or (path.exists() and not path.is_file()):
+        with tempfile.TemporaryFile() as held:
+            out = OutFile(cast(BinaryIO, held))
+            yield out
+            if out.wanted:
+                held.seek(0)
+                with nullcontext(sys.stdout.buffer) if path is None else path.open("wb") as target:
+                    shutil.copyfileobj(held, target)
+                    target.flush()
         return
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:

@@ -11,6 +11,7 @@ import msgspec
 from gateway.cli.mapping_files import elsewhere_of
 from gateway.cli.masking import masked, masked_text
 from mappings import Mapping, MappingError
+from mappings.report import plain
 from mappings.trace import Traced, stray, trace
 
 
@@ -51,6 +52,6 @@ def shown(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
         place = f"{row['line']}:{row['column']} {row['place']}" if row["line"] else row["place"]
         value = "" if row["value"] is None else str(row["value"])
         if row["text"] or row["field"] or not row["faults"]:
-            yield place, row["name"], row["text"], row["field"], value
+            yield place, row["name"], plain(row["text"]), row["field"], plain(value)
         for fault in row["faults"]:
             yield place, "✗ " + fault["rule"], fault["zh"], "", fault["en"]

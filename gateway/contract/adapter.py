@@ -183,7 +183,7 @@ class Inbox(Protocol):
         where no such message was accepted, or it ended without being sent.
 
         Raises:
-            Unavailable: it was accepted, but has not been sent on yet; the partner should ask again later.
+            Unavailable: it has not been sent on yet, or may be sent once more; the partner should ask again later.
         """
         ...
 

@@ -26,7 +26,7 @@ from gateway.contract import (
     Unavailable,
 )
 from gateway.engine.journal import Journal
-from gateway.engine.lifecycle import DEAD, FINAL, HELD, PENDING
+from gateway.engine.lifecycle import DEAD, FINAL, HELD, PENDING, WAITING
 from gateway.engine.observer import Observer
 from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox, routing_key
@@ -139,6 +139,18 @@ def publish(parts: Acceptor, owed: Owed) -> None:
             parts.outbox.publish(delivery, owed.body, fresh=True)
 
 
+def _may_go_out(delivery: DeliveryRow) -> bool:
+    """Whether a delivery may reach its partner after what is taken back now."""
+    if delivery.state in (HELD, PENDING, WAITING):
+        return True
+    if delivery.state in FINAL:
+        return False
+    if delivery.state == DEAD:
+        return delivery.reference is None  # a person may still let it go
+    # Under way or in doubt. One-way messages that turn out to be reversed are sent anew, under a new reference.
+    return delivery.reference is None or delivery.style == "one-way"
+
+
 class PartnerInbox:
     """The `Inbox` of one partner."""
 
@@ -227,10 +239,11 @@ class PartnerInbox:
         if found is None:
             return None
         sent = next((d.reference for d in found.deliveries if d.reference), None)
-        if sent is None and any(d.state not in FINAL for d in found.deliveries):
-            # It may still go out: whoever takes it back now would take back nothing, and be wrong later.
+        if any(_may_go_out(d) for d in found.deliveries):
+            # Whoever takes it back now would take back nothing, and be wrong later.
             raise Unavailable(
-                "原报文尚未送出，请稍后重试", "the original has not been sent on yet: try again later"
+                "原报文尚未送出，或将再次送出，请稍后重试",
+                "the original is still to be sent on, or sent again: try again later",
             )
         return sent
 
@@ -267,7 +280,9 @@ class PartnerInbox:
             mapping=inbound.mapping,
             data=inbound.body,
         )
-        same = inbound.idempotency if inbound.idempotency is not None else encode_body(inbound.body)
+        content = inbound.idempotency if inbound.idempotency is not None else encode_body(inbound.body)
+        # Bodies of different types may have the same fields, and mean the opposite of each other.
+        same = message_type.encode() + b"\n" + content
         first = parts.router.first(message_type, self._partner, inbound.region)
         return owe(parts, message, targets, inbound.raw, same, held=first is not None)
 

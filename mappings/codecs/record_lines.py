@@ -61,7 +61,10 @@ class Tree:
     data: bytes = b""
 
     def line(self, leaf: Leaf, where: Where) -> Line | None:
-        return self.rows[where[2]] if where is not None else self.single.get(leaf.steps[0])
+        """Where a column stands; None for what is no column of this file, as when the file is inside a message."""
+        if len(leaf.steps) > 1:
+            return self.single.get(leaf.steps[0])
+        return self.rows[where[2]] if where is not None and where[2] < len(self.rows) else None
 
 
 class Unread:

@@ -157,7 +157,7 @@ class RecordsCodec(Codec):
             report.place(path, where, "unknown", zh, en, Position(line.number, 1, line.offset))
 
     def _locate(self, tree: Tree, leaf: Leaf, where: Where) -> Position | None:
-        line = tree.line(leaf, where)
+        line = tree.line(leaf, where) if id(leaf) in self._cells else None
         return None if line is None else self.position(line, leaf)
 
     def position(self, line: Line, leaf: Leaf) -> Position | None:

@@ -65,7 +65,7 @@ class Reader(Rows):
         if self._ended and self._data and self._codec.end and not self._data.endswith(b"\n"):
             block = b"\n"  # the last line may lack its end
         self._data += block
-        if len(self._data) > _LONGEST + self._size and self._cut(self._data, 1) == 0:
+        if len(self._data) - self._kept(0) > _LONGEST + self._size:
             raise self._error("size", "行过长", "a line is too long")
 
     def _drop(self, size: int, lines: int) -> None:

@@ -131,6 +131,11 @@ class ZipCodec(Codec):
         return write
 
 
+def _outside(name: str) -> bool:
+    """Whether it could name a file outside the folder that somebody unpacks into."""
+    return not name or name.startswith("/") or "\\" in name or ".." in name.split("/")
+
+
 class ZipKind(Kind):
     binary = True
 
@@ -149,7 +154,7 @@ class ZipKind(Kind):
         return keys.text("written", "")
 
     def steps(self, path: str, options: ZipOptions) -> list[str]:
-        if not path or path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        if _outside(path):
             raise BadPath("不是文件名", "is no name of a member", "result.txt / '*.txt'")
         return [path]
 
@@ -159,9 +164,16 @@ class ZipKind(Kind):
                 if getattr(item, "role", "") != "skip":
                     zh, en = "ZIP 中只有 inside 行", "a ZIP file has lines with `inside` only"
                     reader.problem(item.line, item.path, zh, en)
-            elif "*" in item.step and not item.extra:
-                zh, en = "须写明写出时的文件名", "say under which name it is written"
+            elif "*" in item.step and not fnmatchcase(str(item.extra or ""), item.step):
+                zh, en = (
+                    "须写明写出时的文件名,并符合通配",
+                    "say under which name it is written, one of the pattern",
+                )
                 reader.problem(item.line, item.path, zh, en, "written: detail.txt")
+            elif _outside(str(item.extra or item.step)):
+                reader.problem(
+                    item.line, item.path, "不是文件名", "is no name of a member", "written: detail.txt"
+                )
 
     def make(self, document: Document) -> ZipCodec:
         return ZipCodec(document, cast(ZipOptions, document.options))

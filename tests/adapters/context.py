@@ -40,8 +40,11 @@ class MemorySerials:
     """Series that live as long as the test."""
 
     last: dict[str, int] = field(default_factory=dict)
+    error: Exception | None = None  #: raised, to play a store that cannot commit
 
     async def next(self, name: str) -> int:
+        if self.error is not None:
+            raise self.error
         self.last[name] = self.last.get(name, 0) + 1
         return self.last[name]
 

@@ -88,6 +88,28 @@ def test_test_runs_samples_and_says_what_it_did(tmp_path: Path) -> None:
     assert "decoded as" in _run("mapping", "test", tmp_path / "a.yaml", code=1).stdout
 
 
+def test_test_says_what_is_wrong_with_a_sample_folder(tmp_path: Path) -> None:
+    put(tmp_path, "a.yaml")
+    case = tmp_path / "samples" / "a" / "good"
+    case.mkdir(parents=True)
+    assert "exactly one file wire" in _run("mapping", "test", tmp_path / "a.yaml", code=1).stdout
+    (case / "wire.json").write_text('{"omsgid":"1","code":"0","text":"x"}')
+    assert "canonical.json" in _run("mapping", "test", tmp_path / "a.yaml", code=1).stdout
+    (case / "canonical.json").write_text("{")
+    assert "good" in _run("mapping", "test", tmp_path / "a.yaml", code=1).stdout
+
+
+def test_test_takes_code_tables_as_the_gateway_does(tmp_path: Path) -> None:
+    """From all folders, whichever holds the mapping."""
+    tables, own = tmp_path / "tables", tmp_path / "own"
+    (tables / "codes").mkdir(parents=True)
+    gend = (SHIPPED / "codes" / "gend.csv").read_text("utf-8")
+    (tables / "codes" / "gend_of_ours.csv").write_text(gend, "utf-8")
+    put(own, "a.yaml", text=REVERSAL.replace("as: text(6)", "as: code(gend_of_ours)"))
+    (result,) = _json("mapping", "test", tables, own)
+    assert result["ok"], result["said"]
+
+
 def test_samples_need_no_hypothesis() -> None:
     import subprocess
     import sys
@@ -206,6 +228,17 @@ def test_compare_on_samples(tmp_path: Path) -> None:
     _run("mapping", "compare", QUERY_FILE, QUERY_FILE, "--on", tmp_path / "nothing", code=2)
 
 
+def test_compare_masks_whatever_a_mapping_knows_to_be_personal(tmp_path: Path) -> None:
+    old = SHIPPED / "hospital" / "hip_patient_registered.yaml"
+    new, text = tmp_path / "new.yaml", old.read_text("utf-8")
+    swapped = text.replace("to: contact_name", "to: X").replace("to: employer", "to: contact_name")
+    new.write_text(swapped.replace("to: X", "to: employer"), "utf-8")
+    sample = SHIPPED / "hospital" / "samples" / "hip_patient_registered" / "good"
+    facts = _json("mapping", "compare", old, new, "--on", sample, "-c", tmp_path, code=1)
+    assert {d["field"] for d in facts["differences"]} == {"contact_name", "employer"}
+    assert "示例乙" not in str(facts)
+
+
 def test_compare_on_stored_messages_is_audited_first(stocked: Stocked, tmp_path: Path) -> None:
     message_id = _received(stocked)
     arguments = (
@@ -270,6 +303,9 @@ def test_the_configuration_may_bring_its_own(stocked: Stocked) -> None:
     put(own, "b.yaml")
     problems = _json("check", "-c", stocked.folder, code=1)
     assert any("stands in a.yaml already" in p["en"] for p in problems)
+    (own / "codes").mkdir()
+    (own / "codes" / "mine.csv").write_text("code;name\n", "utf-8")
+    assert "mine" in _run("codes", "list", "-c", stocked.folder, code=2).output
 
 
 # codes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -144,3 +145,60 @@ def _peak_mb(command: list[Any]) -> float:
         [sys.executable, "-c", code, *map(str, command)], capture_output=True, text=True, check=True
     )
     return int(done.stdout.split()[-1]) / 1024
+
+
+def test_standard_output_gets_nothing_of_a_file_that_is_refused(tmp_path: Path) -> None:
+    wrong = _written(tmp_path, HEAD + FIRST + SECOND.replace(b"234.56", b"234.567"))
+    assert _convert(wrong, code=1).stdout == ""
+    assert _convert(wrong, "--partial", code=1).stdout.endswith('"refused":1}\n')
+
+
+def test_what_is_no_file_stays_what_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        _convert(_written(tmp_path, GOOD), "--out", pipe)
+        assert reader.stdout is not None
+        assert reader.stdout.read().endswith(b'"rows":2}\n')
+    assert pipe.is_fifo()
+
+
+def test_the_report_never_takes_the_place_of_the_file_or_the_result(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(GOOD)
+    _convert(source, "--refused", source, code=2)
+    assert source.read_bytes() == GOOD
+    _convert(source, "--out", tmp_path / "x.csv", "--refused", tmp_path / "x.csv", code=2)
+
+
+def test_as_many_rows_as_the_last_line_says(tmp_path: Path) -> None:
+    """Where a format has no totals, nothing else would notice."""
+    lines, again = tmp_path / "x.jsonl", tmp_path / "again.txt"
+    _convert(_written(tmp_path, GOOD), "--out", lines)
+    whole = lines.read_bytes()
+    for broken in (whole.replace(b'"rows":2', b'"rows":3'), whole.replace(b',"rows":2', b"")):
+        lines.write_bytes(broken)
+        assert "rows" in _convert(lines, "--to", "partner", "--out", again, code=1).stderr
+        assert not again.exists()
+
+
+def test_a_value_in_a_wrong_column_is_masked(tmp_path: Path) -> None:
+    number, phone = "990101199001010015", "13900001111"
+    for stranger, left in ((number, "9901**********0015"), (f"{phone} ", "13*******11"), ("张三丰", "张**")):
+        file = _written(tmp_path, HEAD + FIRST + SECOND.replace(b"234.56", stranger.encode("gbk")))
+        said = _convert(file, code=1).output
+        assert stranger.strip() not in said
+        assert left in said
+
+
+def test_a_name_that_the_mapping_does_not_take(tmp_path: Path) -> None:
+    assert "nonsense" in _convert(_written(tmp_path, GOOD), "--set", "nonsense=1", code=2).output
+
+
+def test_a_direction_the_mapping_has_not(tmp_path: Path) -> None:
+    mapping = SHIPPED / "hospital" / "hip_patient_registered.yaml"
+    file = _written(tmp_path, b"{}")
+    command = ["mapping", "convert", str(file), "--with", str(mapping), "--to", "partner"]
+    result = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "decode" in result.output

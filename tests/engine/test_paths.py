@@ -328,6 +328,20 @@ async def test_a_message_not_sent_on_yet_cannot_be_called_unknown(tmp_path: Path
         platform.hold.callback(None)
 
 
+async def test_a_message_that_may_be_sent_again_is_not_reversed_yet(tmp_path: Path) -> None:
+    """A one-way message whose reversal is found done is sent anew: nobody may be told before that it is undone."""
+    silence = [lambda *_: Unknown(reason="silence")] * 9
+    platform = Platform(script=silence[:1], on_query=list(silence), on_reverse=list(silence))
+    async with running(tmp_path, platform) as scene:
+        receipt = await scene.context.inbox.accept(scene.inbound(1))
+        await scene.reaches(receipt.message_id, "in-doubt")
+        with pytest.raises(Unavailable):
+            await scene.context.inbox.reference("H0001")
+        answer = await scene.context.inbox.request(scene.inbound(2), 5.0)
+        assert isinstance(answer, Replied)
+        assert await scene.context.inbox.reference("H0002") == "M2"
+
+
 async def test_order_holds_across_a_restart(tmp_path: Path) -> None:
     platform = Platform(script=[lambda *_: RetryLater(reason="busy", after=1.0)])
     async with running(tmp_path, platform) as scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.canonical.settlement import ReversalDone
-from mappings import DefinitionError, Mapping
+from mappings import DefinitionError, Mapping, MappingError
 from mappings.testing import check_hostile, check_laws
 from tests.mappings.tools import lines, rules
 
@@ -219,3 +220,30 @@ class TestZip:
         assert body.details[0].total == 2560
         assert mapping.decode(packed(("x.txt", b""))).details == ()  # type: ignore[union-attr]
         check_laws(mapping)
+
+
+@pytest.mark.parametrize("name", ["../up.json", "/etc/x.json", "a\\\\b.json", "up.txt"])
+def test_a_member_is_written_inside_the_folder_and_under_the_pattern(tmp_path: Path, name: str) -> None:
+    inside = f"{{inside: '*.json', written: '{name}', codec: {JSON}, fields: [{INNER}, {CODE}]}}"
+    with pytest.raises(DefinitionError, match="written"):
+        lines(tmp_path, "{kind: zip}", inside)
+
+
+def test_rows_around_a_file_of_records_inside_are_found_by_their_own_place(tmp_path: Path) -> None:
+    records = "{kind: delimited, charset: utf-8, separator: '|', line_end: lf, records: {one: {first: true}}}"
+    mapping = lines(
+        tmp_path,
+        JSON,
+        f"{{inside: text, codec: {records}, fields: [{{at: one/batch, column: 1, to: batch_id, as: text(9)}}]}}",
+        "{each: rows, to: lines, fields: ["
+        "{at: id, to: end_to_end_id, as: text(9), required: true}, {at: ref, to: bank_reference, as: text(9)},"
+        " {at: fen, to: amount, as: money(fen)}]}",
+        canonical="payment.reconciliation.reported.v1",
+        direction="decode",
+        elsewhere="[reconciled_on, number_of_transactions, control_sum]",
+        assumed="[{to: currency, why: 只有人民币}]",
+    )
+    data = b'{"text":"B1","rows":[{"id":"E1","ref":"R1","fen":1},{"id":"E2","ref":"R2","fen":"x"}]}'
+    with pytest.raises(MappingError) as refused:
+        mapping.decode(data, reconciled_on=dt.date(2026, 11, 20), number_of_transactions=2, control_sum=2)
+    assert [(f.field, f.rule, f.line) for f in refused.value.faults] == [("rows[2]/fen", "money", 0)]

@@ -92,3 +92,36 @@ def test_standard_tables_are_complete() -> None:
     assert codes.table("country_numeric").to_canonical["156"] == "CHN"
     assert [c.code for c in codes.table("gend").codes] == ["0", "1", "2", "9"]
     assert len([c for c in codes.table("region").codes if c.code.endswith("0000") and c.code < "99"]) == 34
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no column code"),
+        ("code;name_zh\n1;a\n", "no column code"),
+        ("code,name_zh,name_en\n1,a,b\n", "no column valid_from, valid_to"),
+        (f"{HEAD}\n1,a\n", "has 2 columns, not 5"),
+        (f"{HEAD}\n1,a,b,,,more\n", "has 6 columns, not 5"),
+        (f"{HEAD}\n1,a,b,2024/1/1,\n", "'2024/1/1' of code 1 is no day"),
+        (f'{HEAD}\n1,"a,b,,\n2,c,d,,\n', "is no CSV"),
+    ],
+)
+def test_a_table_of_another_form_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "t.csv").write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=said):
+        codes.read(tmp_path / "t.csv")
+
+
+def test_a_table_in_gbk_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(f"{HEAD}\n1,男,male,,\n".encode("gbk"))
+    with pytest.raises(ValueError, match="not UTF-8"):
+        codes.read(tmp_path / "t.csv")
+
+
+def test_what_a_spreadsheet_saves_is_read(tmp_path: Path) -> None:
+    about = '"# title: 性别, sex",,,,\r\n# class: sample,,,,\r\n# open: false,,,,\r\n'
+    rows = '1,"男,""甲""",m,,2024-01-01\r\n2,"两\r\n行",f,,\r\n,,,,\r\n'
+    (tmp_path / "t.csv").write_bytes(f"\ufeff{about}{HEAD}\r\n{rows}".encode())
+    table = codes.read(tmp_path / "t.csv")
+    assert (table.title, table.kind, table.open) == ("性别, sex", "sample", False)
+    assert [c.name_zh for c in table.codes] == ['男,"甲"', "两\r\n行"]

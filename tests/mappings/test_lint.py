@@ -135,3 +135,12 @@ def test_code_tables_know_their_dates(tmp_path: Path) -> None:
     assert not code.valid(dt.date(2021, 1, 1))
     with pytest.raises(KeyError):
         codes.table("nothing", (tmp_path,))
+
+
+def test_what_is_required_cannot_be_lost(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    text = path.read_text("utf-8").replace(f"{CODE_LINE}\n", "")
+    path.write_text(f"{text}lossy: [{{to: raw_code, why: 没有此项}}]\n", "utf-8")
+    assert any("raw_code cannot be lost" in said for _, said in errors(path))
+    path.write_text(f"{path.read_text('utf-8')}direction: encode\n", "utf-8")
+    assert not any("cannot be lost" in said for _, said in errors(path))

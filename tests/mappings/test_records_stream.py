@@ -196,3 +196,20 @@ def test_other_formats_are_no_streams(tmp_path: Path) -> None:
     other = tools.make(tmp_path)
     with pytest.raises(TypeError):
         other.read(io.BytesIO())
+
+
+def test_a_line_without_end_after_others_is_refused_in_bounded_memory(delimited: Mapping) -> None:
+    head = b"H|credit-transfer|B1|20261120|0|0.00|\r\n"
+
+    class Endless:
+        given = 0
+
+        def read(self, size: int) -> bytes:
+            self.given += 1
+            assert self.given < 100
+            return head + b"x\n" if self.given == 1 else b"x" * size
+
+    given: dict[str, Any] = dict.fromkeys(delimited.elsewhere)
+    with delimited.read(cast(IO[bytes], Endless()), **given) as rows, pytest.raises(MappingError) as caught:
+        list(rows)
+    assert caught.value.rule == "size"

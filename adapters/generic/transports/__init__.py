@@ -6,11 +6,17 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from adapters.generic.transports.account import AccountInbound
 from adapters.generic.transports.folder import FolderInbound, FolderOutbound
 from adapters.generic.transports.http import HttpInbound, HttpOutbound
+from adapters.generic.transports.sftp import SftpInbound, SftpOutbound
 from adapters.generic.transports.soap import SoapInbound, SoapOutbound
 
-INBOUND: TypeAlias = Annotated[SoapInbound | HttpInbound | FolderInbound, Field(discriminator="kind")]
-OUTBOUND: TypeAlias = Annotated[SoapOutbound | HttpOutbound | FolderOutbound, Field(discriminator="kind")]
+INBOUND: TypeAlias = Annotated[
+    SoapInbound | HttpInbound | FolderInbound | SftpInbound | AccountInbound, Field(discriminator="kind")
+]
+OUTBOUND: TypeAlias = Annotated[
+    SoapOutbound | HttpOutbound | FolderOutbound | SftpOutbound, Field(discriminator="kind")
+]
 
 __all__ = ["INBOUND", "OUTBOUND"]

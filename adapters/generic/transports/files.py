@@ -24,7 +24,7 @@ def put(file: Path, content: bytes, companion: str) -> None:
     if not _holds(file, content):
         _write(file, content)
     if companion != "none":
-        _write(file.with_name(file.name + companion), _said(file.name, content, companion))
+        _write(file.with_name(file.name + companion), said(file.name, content, companion))
 
 
 def handed_over(file: Path, companion: str) -> bool:
@@ -40,8 +40,7 @@ def read(file: Path, limit: int, companion: str) -> bytes:
         OSError: it cannot be read.
     """
     if file.stat().st_size > limit:
-        zh, en = f"文件超过 {limit} 字节", f"the file is larger than {limit} bytes"
-        raise Refused(code="too-large", zh=zh, en=en, rule=f"max {limit}")
+        raise too_large(limit)
     raw = file.read_bytes()
     if companion in (".md5", ".sm3"):
         said = file.with_name(file.name + companion).read_text("ascii", "replace").split()
@@ -49,6 +48,12 @@ def read(file: Path, limit: int, companion: str) -> bytes:
             zh, en = f"文件内容与 {companion} 摘要不符", f"the file does not match its {companion} digest"
             raise Refused(code="malformed", zh=zh, en=en, rule="digest")
     return raw
+
+
+def too_large(limit: int) -> Refused:
+    """A file beyond the limit, which nobody reads."""
+    zh, en = f"文件超过 {limit} 字节", f"the file is larger than {limit} bytes"
+    return Refused(code="too-large", zh=zh, en=en, rule=f"max {limit}")
 
 
 def put_away(file: Path, folder: Path, companion: str) -> Path:
@@ -86,6 +91,13 @@ def report(name: str, refused: Refused, at: dt.datetime) -> str:
     return "\n".join(lines) + "\n"
 
 
+def said(name: str, content: bytes, companion: str) -> bytes:
+    """What stands in a companion: nothing, or `DIGEST  NAME`."""
+    return (
+        b"" if companion == ".ok" else f"{hashlib.new(companion[1:], content).hexdigest()}  {name}\n".encode()
+    )
+
+
 def _write(file: Path, content: bytes) -> None:
     hidden = file.with_name(f".{file.name}.part")
     descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
@@ -102,12 +114,6 @@ def _holds(file: Path, content: bytes) -> bool:
         return file.read_bytes() == content
     except FileNotFoundError:
         return False
-
-
-def _said(name: str, content: bytes, companion: str) -> bytes:
-    return (
-        b"" if companion == ".ok" else f"{hashlib.new(companion[1:], content).hexdigest()}  {name}\n".encode()
-    )
 
 
 def _sync(folder: Path) -> None:

@@ -4,8 +4,8 @@ A transport is one module beside this one. It has a settings class for each dire
 of its own, and puts them into `INBOUND` or `OUTBOUND` of `adapters/generic/transports/__init__.py`. The settings
 make the part that works:
 
-    class SftpOutbound(Settings):
-        kind: Literal["sftp"] = …
+    class FolderOutbound(Settings):
+        kind: Literal["folder"] = …
         def problems(self, formats: Formats) -> Iterator[ConfigError]: …
         def link(self, formats: Formats, context: Context) -> Link: …
 """
@@ -13,7 +13,7 @@ make the part that works:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from adapters.generic.answers import Proof
 from adapters.generic.desk import Desk
@@ -61,8 +61,28 @@ class Link(Protocol):
         ...
 
 
+@runtime_checkable
+class Looking(Protocol):
+    """A link that can see for itself what became of a document."""
+
+    async def look(self, form: Format, reference: str, content: bytes) -> Proof:
+        """Whether this very document has been handed over. Raises PartnerDown where nobody could be asked."""
+        ...
+
+
+@runtime_checkable
+class Reaching(Protocol):
+    """Settings of an inbound way by which we go to the partner and fetch, so that it can be tested."""
+
+    def check(self, context: Context) -> AsyncIterator[CheckStep]:
+        """Tests the way without any business effect."""
+        ...
+
+
 class Outbound(Protocol):
     """Settings of a way by which we reach the partner."""
+
+    looks: ClassVar[bool]  #: its links are `Looking`: `on_unknown: query` needs no query of its own
 
     def problems(self, formats: Formats) -> Iterator[ConfigError]:
         """What does not fit the operations, each with its path inside this block."""

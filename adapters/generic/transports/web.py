@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
@@ -13,11 +13,9 @@ from twisted.internet.threads import deferToThreadPool
 
 from adapters.generic.access import (
     Authentication,
-    ClientTlsSettings,
     Header,
     Network,
     NoAuthentication,
-    ServerTlsSettings,
     admit,
     credentials,
     headers,
@@ -47,6 +45,7 @@ from gateway.transports.http import (
     Request,
     ServerLimits,
 )
+from gateway.transports.http.settings import ClientTlsSettings, ServerTlsSettings
 
 Path = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$")]
 
@@ -88,6 +87,7 @@ class WebInbound(Settings):
 class WebOutbound(Settings):
     """我方经 HTTP 送去。 / We reach the partner over HTTP."""
 
+    looks: ClassVar[bool] = False
     base_url: HttpUrl = Field(description="对方地址 / address", examples=["https://10.0.0.9/api"])
     authentication: Authentication = Field(
         default=NoAuthentication(kind="none"), description="我方如何证明身份 / how we prove who we are"

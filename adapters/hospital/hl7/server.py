@@ -13,7 +13,6 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 
 from adapters.hospital.clerk import Clerk
-from adapters.hospital.door import server_tls
 from adapters.hospital.faults import Fault
 from adapters.hospital.formats import Formats
 from adapters.hospital.hl7.answers import Answers
@@ -61,7 +60,9 @@ class Hl7Server:
     async def start(self) -> None:
         face = self._face
         host, _, port = face.listen.rpartition(":")
-        endpoint = server_endpoint(self._context.reactor, host.strip("[]"), int(port), server_tls(face.tls))
+        endpoint = server_endpoint(
+            self._context.reactor, host.strip("[]"), int(port), None if face.tls is None else face.tls.made
+        )
         try:
             self.port = await self._server.listen(endpoint)
         except (CannotListenError, OSError) as error:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from adapters.hospital.hl7.events import EVENTS
-from adapters.hospital.parts import InstitutionCode, Tls
+from adapters.hospital.parts import InstitutionCode
 from gateway.contract import ConfigError, Duration, Endpoint, Settings, Size
+from gateway.transports.http.settings import ServerTlsSettings
 
 #: The `facilities` entry for every MSH-4 that has none of its own.
 ANY = "*"
@@ -39,7 +40,7 @@ class Hl7Face(Settings):
     listen: Endpoint = Field(
         description="监听地址，独占端口 / where to listen; the port is its own", examples=["0.0.0.0:2575"]
     )
-    tls: Tls | None = Field(
+    tls: ServerTlsSettings | None = Field(
         default=None, description="TLS 证书；不填则为明文 / TLS files; plain without them"
     )
     charset: Literal["gbk", "gb18030", "utf-8"] = Field(

@@ -23,7 +23,7 @@ from gateway.canonical.reconciliation import (
     SettlementDetail,
 )
 from gateway.contract import Unavailable
-from mappings import MappingError
+from mappings import Mapping, MappingError
 from mappings.lenses_times import CHINA
 
 _RESULT = "result.zip"
@@ -56,14 +56,11 @@ class Details:
             zh, en = "没有这个文件，或已过期", "there is no such file, or its time is over"
             raise _wrong("no-file", zh, en, "reference")
         try:
-            rows = await in_thread(
-                self._reactor, self._formats.mapping("settlement.3202.file", at).decode, content
-            )
+            mapping = self._formats.mapping("settlement.3202.file", at)
+            rows = await in_thread(self._reactor, _rows, mapping, content, body)
         except MappingError as error:
             raise invalid(error) from None
-        assert isinstance(rows, DetailFile)
-        _check(body, rows.details)
-        return structs.replace(inquiry, body=structs.replace(body, details=rows.details))
+        return structs.replace(inquiry, body=structs.replace(body, details=rows))
 
     async def stored(self, answered: Answered, asked: Envelope, at: dt.datetime, keep: float) -> Answered:
         """With what differs in a file of ours, to be fetched with 9102.
@@ -91,6 +88,14 @@ class Details:
             body, file_no=number, file_name=_RESULT, available_until=until, differences=None
         )
         return structs.replace(answered, body=told)
+
+
+def _rows(mapping: Mapping, content: bytes, body: DetailsSubmitted) -> tuple[SettlementDetail, ...]:
+    """Of a file, if they are what the request says. Raises MappingError and Fault."""
+    file = mapping.decode(content)
+    assert isinstance(file, DetailFile)
+    _check(body, file.details)
+    return file.details
 
 
 def _check(body: DetailsSubmitted, rows: tuple[SettlementDetail, ...]) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,6 +32,21 @@ async def in_thread(reactor: Any, act: Callable[..., T], *arguments: Any) -> T:
     """Does what takes its time beside the reactor."""
     result: T = await deferToThreadPool(reactor, reactor.getThreadPool(), act, *arguments)
     return result
+
+
+def replace(file: Path, content: bytes) -> None:
+    """Writes a file that only we can read, whole or not at all; on disk, its name too, when this returns."""
+    fresh = file.with_name(f"{file.name}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 class Header(Struct, frozen=True):
@@ -65,6 +81,7 @@ class FileStore:
         self._folder = settings.folder or folder
         self._key = sha256(b"tongqu hospital files\0" + secret).digest()
         self._aead = AESGCM(self._key)
+        self._writing = Lock()  # one request twice, or two for the last room, in two threads
 
     def put(self, header: Header, msgid: str, content: bytes) -> str:
         """Keeps a file and returns its number; the same request has the same number.
@@ -75,15 +92,16 @@ class FileStore:
         """
         number = self._number(header.institution, msgid)
         plain = msgspec.json.encode(header) + b"\n" + content
-        kept = self._open(number)
-        if kept is not None:
-            if kept != plain:
-                raise Taken(number)
-            return number
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if self._tidied() + len(plain) > self._settings.max_total:
-            raise NoRoom
-        self._write(number, plain)
+        with self._writing:
+            kept = self._open(number)
+            if kept is not None:
+                if kept != plain:
+                    raise Taken(number)
+                return number
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if self._tidied() + len(plain) > self._settings.max_total:
+                raise NoRoom
+            self._write(number, plain)
         return number
 
     def get(self, number: str, institution: str) -> bytes | None:
@@ -104,17 +122,12 @@ class FileStore:
                 return None
             sealed = file.read_bytes()
             return self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], number.encode())
-        except (FileNotFoundError, InvalidTag):  # sealed with another key: not ours to read
-            return None
+        except (FileNotFoundError, InvalidTag, ValueError):
+            return None  # sealed with another key, or cut off: no file of ours
 
     def _write(self, number: str, plain: bytes) -> None:
         nonce = os.urandom(_NONCE)
-        fresh = self._folder / f"{number}.new"
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            out.write(nonce + self._aead.encrypt(nonce, plain, number.encode()))
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(self._folder / number)
+        replace(self._folder / number, nonce + self._aead.encrypt(nonce, plain, number.encode()))
 
     def _tidied(self) -> int:
         """Deletes what has expired; the bytes that are left."""

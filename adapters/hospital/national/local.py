@@ -112,7 +112,8 @@ class Local:
     async def _upload(self, asked: Envelope, now: dt.datetime) -> bytes:
         assert self.files is not None
         assert self._face.files is not None
-        content = _content(asked.input.get("fsUploadIn"), self._face.files.max_size)
+        given, largest = asked.input.get("fsUploadIn"), self._face.files.max_size
+        content = await in_thread(self._context.reactor, _content, given, largest)
         body = self._formats.read("settlement.9101.input", asked, now)
         assert isinstance(body, FileUploadRequested)
         _own(body.owner_code, asked)

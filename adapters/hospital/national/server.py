@@ -12,12 +12,13 @@ from typing import Any
 from msgspec import structs
 
 from adapters.hospital.clerk import Answered, Clerk
-from adapters.hospital.door import Door, by_http, server_tls
+from adapters.hospital.door import Door, by_http
 from adapters.hospital.faults import Fault, later
 from adapters.hospital.formats import Formats
 from adapters.hospital.national.answers import Arrival, refusal, success
 from adapters.hospital.national.details import Details
 from adapters.hospital.national.envelope import Envelope, is_gbk, msgid_of, parse, read, wrong
+from adapters.hospital.national.files import in_thread
 from adapters.hospital.national.formats import NationalFormats
 from adapters.hospital.national.local import Local, not_signed_in
 from adapters.hospital.national.settings import NationalFace
@@ -70,7 +71,12 @@ class NationalServer:
         # Somewhat more than the limit still gets an answer of the interface; beyond, HTTP refuses it as it arrives.
         limits = ServerLimits(max_body=self._limit + face.body_limit)
         self._mount = await self._context.listeners.mount(
-            face.listen, path, self._handle, limits, server_tls(face.tls), self._refused_by_http
+            face.listen,
+            path,
+            self._handle,
+            limits,
+            None if face.tls is None else face.tls.made,
+            self._refused_by_http,
         )
 
     async def stop(self) -> None:
@@ -97,7 +103,7 @@ class NationalServer:
                 await self._open(request)
                 charset = media_type(request.headers.get("content-type"))[1].get("charset", "")
                 arrival = structs.replace(arrival, gbk=is_gbk(charset))
-                tree = parse(request.body, charset, self._limit)
+                tree = await self._parsed(request.body, charset)
                 return await self._answer(tree, request, arrival)
             except Fault as refused:
                 fault = refused
@@ -112,6 +118,13 @@ class NationalServer:
         await self._clerk.enter(request.peer)
         self._door.size(request)
         await self._door.authenticate(request.headers)
+
+    async def _parsed(self, body: bytes, charset: str) -> dict[str, Any]:
+        """Raises Fault."""
+        if len(body) <= self._face.body_limit:
+            return parse(body, charset, self._limit)
+        # Only a file can be as large: nobody else waits for it.
+        return await in_thread(self._context.reactor, parse, body, charset, self._limit)
 
     async def _answer(self, tree: dict[str, Any], request: Request, arrival: Arrival) -> Response:
         asked = read(tree, self._face)
@@ -187,13 +200,19 @@ class NationalServer:
         if not self._clerk.knows(request.peer):
             return _FORBIDDEN
         arrival = Arrival(self._region, self._context.clock.now())
-        fault = by_http(status)
         try:
+            fault = await self._clerk.counted(by_http(status), request.peer)
             await self._clerk.record(fault, b"")
         except Unavailable as error:
             return refusal(self._face, arrival, arrival.at, later(error))
         answer = refusal(self._face, arrival, arrival.at, fault)
-        return Response(status, answer.body, answer.content_type, close=True)
+        return Response(
+            status if fault.after is None else answer.status,
+            answer.body,
+            answer.content_type,
+            answer.headers,
+            close=True,
+        )
 
 
 def _unknown(asked: Envelope) -> Fault:

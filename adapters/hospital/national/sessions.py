@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+from adapters.hospital.national.files import replace
 
 _MOST = 10_000
 
@@ -45,7 +46,7 @@ class Sessions:
         Raises:
             OSError: it cannot be kept.
         """
-        known = self._known(now)
+        known = dict(self._known(now))
         for session in known.values():
             if (session.institution, session.msgid) == (institution, msgid):
                 return session
@@ -92,10 +93,5 @@ class Sessions:
     def _keep(self, sessions: dict[str, Session]) -> None:
         """On disk before anybody is told."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._file.with_suffix(".new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            out.write(msgspec.json.encode(list(sessions.values())))
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(self._file)
+        replace(self._file, msgspec.json.encode(list(sessions.values())))
         self._open = sessions

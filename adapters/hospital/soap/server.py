@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from adapters.hospital.clerk import Clerk
-from adapters.hospital.door import Door, by_http, server_tls
+from adapters.hospital.door import Door, by_http
 from adapters.hospital.faults import Fault, later
 from adapters.hospital.formats import Formats
 from adapters.hospital.soap.envelope import announced, opened
@@ -65,7 +65,12 @@ class SoapServer:
         # Twice the limit still gets a SOAP fault that says so; beyond that HTTP refuses it while it arrives.
         limits = ServerLimits(max_body=2 * face.body_limit)
         self._mount = await self._context.listeners.mount(
-            face.listen, face.path, self._handle, limits, server_tls(face.tls), self._refused_by_http
+            face.listen,
+            face.path,
+            self._handle,
+            limits,
+            None if face.tls is None else face.tls.made,
+            self._refused_by_http,
         )
 
     async def stop(self) -> None:
@@ -144,10 +149,16 @@ class SoapServer:
         if not self._clerk.knows(request.peer):
             return _FORBIDDEN
         version: Version = announced(request)
-        fault = by_http(status)
         try:
+            fault = await self._clerk.counted(by_http(status), request.peer)
             await self._clerk.record(fault, b"")
         except Unavailable as error:
             return response(version, later(error))
         answer = response(version, fault)
-        return Response(status, answer.body, answer.content_type, close=True)
+        return Response(
+            status if fault.after is None else answer.status,
+            answer.body,
+            answer.content_type,
+            answer.headers,
+            close=True,
+        )

@@ -94,6 +94,29 @@ async def test_the_line_breaks(tmp_path: Path) -> None:
         assert await it.used() == 0
 
 
+async def test_a_defect_stops_the_whole_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call of an attempt that is over runs beside the next one."""
+    async with rig(tmp_path, parallel=3, offered={"rows_per_call": 1}) as it:
+        it.platform.register.fill(30)
+        message, prepared = await it.prepare(checks(people(30)))
+        memory, keep = it.sender._channel.memory, it.sender._channel.memory.keep
+        kept: list[int] = []
+
+        async def full(*args: Any) -> None:
+            kept.append(1)
+            if len(kept) == 4:
+                raise OSError("no space left on device")
+            await keep(*args)
+
+        monkeypatch.setattr(memory, "keep", full)
+        with pytest.raises(OSError, match="no space"):
+            await it.sender.send(message, prepared)
+        asked = it.platform.asked.total()
+        assert asked < 10
+        await sleep(0.2)
+        assert it.platform.asked.total() == asked
+
+
 async def test_the_quota_ends_in_the_middle(tmp_path: Path) -> None:
     async with rig(tmp_path, quota={"daily": 7}, offered={"rows_per_call": 3}, parallel=2) as it:
         it.platform.register.fill(10)

@@ -116,6 +116,34 @@ async def test_fetched_part_by_part(tmp_path: Path) -> None:
         await receiver.stop()
 
 
+async def test_a_fetched_part_is_never_lost(tmp_path: Path) -> None:
+    """They give each part once: what cannot be committed is tried again, what cannot be read is put on record."""
+    async with rig(tmp_path, "json", Options(part=4)) as it:
+        it.platform.register.fill(10)
+        poll = {"kind": "poll", "url": f"{it.simulator.url}/matching/next", "every": 0.05}
+        it.settings = PoliceSettings.model_validate(
+            {"service": service("json", it.simulator.url, **offered(poll))}
+        )
+        it.begin()
+        receiver, inbox = it.receiver, it.harness.inbox
+        assert isinstance(receiver, PollReceiver)
+        it.platform.parts.append(b"no part of an answer")
+        inbox.error = Unavailable("存储不可用", "the store is away")
+        await receiver.start()
+        await until(lambda: len([e for e in it.harness.log.entries if e[1] == "police.poll_failed"]) >= 3)
+        inbox.error = None
+        await until(lambda: inbox.refused)
+        assert [(refusal.code, refusal.raw) for refusal in inbox.refused] == [
+            ("malformed", b"no part of an answer")
+        ]
+        inbox.error = Unavailable("存储不可用", "the store is away")
+        await it.send(roll([(p.number, p.name) for p in map(invented, range(10))]))
+        await until(lambda: len(it.platform.parts) == 2)  # of three, one is fetched and held
+        inbox.error = None
+        await until(lambda: sum(len(part.persons) for part in parts(it)) == 10)
+        await receiver.stop()
+
+
 async def test_a_batch_that_was_taken_is_not_submitted_again(tmp_path: Path) -> None:
     async with rig(tmp_path, "json", offered=offered(PUSH, rows_per_call=1)) as it:
         message, prepared = await it.prepare(roll([MATCH, DEAD, NOBODY]))

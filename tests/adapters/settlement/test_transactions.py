@@ -17,7 +17,7 @@ from adapters.settlement.transactions import FORMATS, transaction_of
 from gateway.canonical import body_type
 from gateway.canonical.reconciliation import SettlementDetail
 from gateway.canonical.refusal import RequestDone
-from gateway.contract import Accepted, Reject, Rejected
+from gateway.contract import Accepted, Reject, Rejected, Unavailable
 from tests.adapters.settlement.bodies import NOW, PERSON, ROWS, bill, body, diagnosed, fees, rows
 from tests.adapters.settlement.rig import Rig, cancellation, claim, person, rig
 
@@ -281,5 +281,12 @@ async def test_the_session_ends_with_the_gateway(tmp_path: Path) -> None:
         assert len(it.simulator.platform.sign_nos) == 2
         await session.stop()
         assert it.simulator.platform.sign_nos == set()
+    async with rig(tmp_path, options, sign_in=wanted) as it:
+        session = adapter.receiver(it.settings, it.harness.context)
+        assert session is not None
+        await it.send(person())
+        it.harness.serials.error = Unavailable("存储不可用", "the store is away")
+        await session.stop()  # the stop of the gateway does not fail for it
+        assert [event for _, event, _ in it.harness.log.entries] == ["sign-out.not-sent"]
     async with rig(tmp_path, options, sign_in={"ip": "192.0.2.10"}) as it:
         assert adapter.receiver(it.settings, it.harness.context) is None

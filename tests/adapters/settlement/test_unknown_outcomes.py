@@ -15,7 +15,7 @@ from adapters.settlement.transactions import transaction_of
 from gateway.canonical import Message
 from gateway.contract import Absent, Accepted, Prepared, Rejected, Reversed, Unknown
 from tests.adapters.settlement.bodies import NOW, PERSON, bill, body, diagnosed, fees, rows
-from tests.adapters.settlement.rig import Rig, cancellation, claim, rig
+from tests.adapters.settlement.rig import Rig, cancellation, claim, reversal, rig
 
 #: Leads to where the request can be made; gives the request.
 Setting = Callable[[Rig], Awaitable[Any]]
@@ -186,6 +186,26 @@ async def test_a_lost_request_is_not_in_the_books_and_is_sent_again(tmp_path: Pa
         assert isinstance(await it.resolver.reverse(message, prepared), Rejected)
 
 
+@pytest.mark.parametrize("infno", ["2205", "2302"])
+async def test_lines_that_are_settled_were_not_withdrawn(tmp_path: Path, infno: str) -> None:
+    """A withdrawal that arrived too late changes nothing, and nobody is told that it did."""
+    async with rig(tmp_path) as it:
+        if infno == "2205":
+            await it.settled()
+            request = body("2205", visit_id=claim().visit_id, charge_batch_no=claim().charge_batch_no)
+        else:
+            number = await _admitted(it)
+            await reply(it, fees("2301", number))
+            await reply(it, bill("2304", number))
+            request = rows("2302", "fees", 2, visit_id=number, person_no=PERSON)
+        state = _state(it)
+        message, prepared = await _lost(it, request, "reset-before")
+        found = await it.resolver.query(message, prepared)
+        assert not isinstance(found, Accepted), found
+        assert isinstance(await it.sender.send(message, prepared), Rejected)
+        assert _state(it) == state
+
+
 @pytest.mark.parametrize("setting", [*MONEY, admission])
 async def test_what_may_be_reversed_has_no_effect_then_or_later(tmp_path: Path, setting: Setting) -> None:
     async with rig(tmp_path, reversal_not_found_is_success=True) as it:
@@ -206,6 +226,16 @@ async def test_the_newer_number_is_reversed_under_its_own(tmp_path: Path) -> Non
         it.simulator.fault("drop-after-commit", "2207A")
         assert isinstance(await it.sender.send(message, prepared), Unknown)
         assert isinstance(await it.resolver.reverse(message, prepared), Reversed)
+        assert it.in_force == 0
+
+
+@pytest.mark.parametrize(("variants", "told"), [(["2207A"], "2207"), ([], "2207A"), (["2207A"], "2207A")])
+async def test_a_hospital_reverses_by_the_number_it_knows(
+    tmp_path: Path, variants: list[str], told: str
+) -> None:
+    async with rig(tmp_path, variants=variants) as it:
+        _, prepared, _ = await it.settled()
+        assert isinstance(await it.send(reversal(prepared.reference, told)), Accepted)
         assert it.in_force == 0
 
 

@@ -269,3 +269,18 @@ async def test_a_statement_and_its_details(tmp_path: Path) -> None:
         with zipfile.ZipFile(io.BytesIO(down.body)) as archive:
             text = archive.read("result.txt").decode()
         assert settled["setl_id"] in text
+
+
+async def test_one_msgid_for_two_transactions_with_the_same_input(tmp_path: Path) -> None:
+    """An answer to one is no answer to the other. An estimate (2303) and its settlement (2304) are such a pair, too."""
+    async with day(tmp_path) as (hospital, _):
+        where = await registered(hospital)
+        request = hospital.request(
+            "5204", {"data": {"psn_no": where["psn_no"], "mdtrt_id": where["mdtrt_id"]}}
+        )
+        first = await hospital.send(request)
+        other = await hospital.send({**request, "infno": "5203"})
+        again = await hospital.send(request)
+    assert (first.infcode, again.output) == (0, first.output)
+    assert (other.infcode, other.status) == (-1, 200)
+    assert "duplicate-msgid" in other.err_msg

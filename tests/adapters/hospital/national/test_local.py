@@ -7,11 +7,15 @@ import io
 import os
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from adapters.hospital.national.files import FileStore, Header, NoRoom, Taken
+from adapters.hospital.national.settings import Files
 from gateway.contract import Unavailable
 from tests.adapters.hospital.national.world import good_input, good_reply, world
 
@@ -126,6 +130,49 @@ async def test_what_cannot_be_put_on_record_is_not_answered(tmp_path: Path) -> N
 
 
 # -- files -------------------------------------------------------------------------------------------
+
+
+def test_one_request_with_two_files_at_once_keeps_one(tmp_path: Path) -> None:
+    store = FileStore(Files(key=KEY), tmp_path)  # type: ignore[arg-type]
+    together = Barrier(8)
+
+    def put(n: int) -> str | None:
+        together.wait()
+        try:
+            return store.put(Header("detail.zip", "H99010100001"), "M1", b"%d" % n * 100_000)
+        except Taken:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        kept = [n for n, number in enumerate(pool.map(put, range(8))) if number]
+    assert len(kept) == 1
+    number = store.put(Header("detail.zip", "H99010100001"), "M1", b"%d" % kept[0] * 100_000)
+    assert store.get(number, "H99010100001") == b"%d" % kept[0] * 100_000
+
+
+def test_two_files_do_not_share_the_last_room(tmp_path: Path) -> None:
+    store = FileStore(Files(key=KEY, max_total=100_000), tmp_path)  # type: ignore[arg-type]
+    together = Barrier(8)
+
+    def put(n: int) -> bool:
+        together.wait()
+        try:
+            return bool(store.put(Header("detail.zip", "H99010100001"), f"M{n}", b"x" * 60_000))
+        except NoRoom:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(put, range(8))) == 1
+
+
+@pytest.mark.parametrize("left", [0, 5, 40])
+def test_a_file_that_was_cut_off_is_none(tmp_path: Path, left: int) -> None:
+    store = FileStore(Files(key=KEY), tmp_path)  # type: ignore[arg-type]
+    number = store.put(Header("detail.zip", "H99010100001"), "M1", b"x" * 100)
+    os.truncate(tmp_path / number, left)
+    assert store.get(number, "H99010100001") is None
+    assert store.put(Header("detail.zip", "H99010100001"), "M1", b"x" * 100) == number
+    assert store.get(number, "H99010100001") == b"x" * 100
 
 
 @pytest.mark.parametrize("numbers", [False, True])

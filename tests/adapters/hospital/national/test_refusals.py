@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.threads import deferToThread
 
 from adapters.hospital.simulator.national import Answered, encoded
 from gateway.canonical.refusal import RequestRefused
@@ -302,6 +304,27 @@ async def test_twenty_megabytes_are_refused_while_they_arrive(tmp_path: Path) ->
     assert answer is None or (answer.status, answer.infcode) == (413, -1)
     assert w.inbox.accepted == []
     assert [(refusal.code, refusal.rule) for refusal in w.inbox.refused] == [("too-large", "http 413")]
+
+
+async def test_what_http_refuses_counts_too(tmp_path: Path) -> None:
+    """Or a stranger could fill the audit log with headers alone."""
+    async with world(tmp_path, rate_limit={"per_second": 0.001, "burst": 2}) as w:
+        port = int(w.server.url.rsplit(":", 1)[1].partition("/")[0])
+        statuses = [await _announced(port, 1 << 30) for _ in range(15)]
+    assert statuses == [413] * 2 + [429] * 13
+    assert [refusal.code for refusal in w.inbox.refused] == ["too-large"] * 2 + ["too-many"] * 10
+
+
+async def _announced(port: int, length: int) -> int:
+    """The status of the answer to a request of which only the header is sent."""
+
+    def ask() -> int:
+        with socket.create_connection(("127.0.0.1", port), timeout=10.0) as line:
+            head = f"POST /fsi/api HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+            line.sendall(head.encode())
+            return int(line.makefile("rb").readline().split()[1])
+
+    return await deferToThread(ask)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""SFTP: the server that partners log in to, and the client for theirs."""

@@ -1,0 +1,116 @@
+"""The partner's files to us: what is there, one of them to a local file, and away with it. Blocking: call in a thread."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from posixpath import splitext
+from stat import S_ISREG
+
+from gateway.transports.sftp.client_errors import Changed, Said
+from gateway.transports.sftp.client_session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A regular file as its server lists it."""
+
+    name: str
+    size: int
+    modified: int  #: Unix seconds, by the server's clock
+
+    @property
+    def mark(self) -> str:
+        """Tells two states of one name apart."""
+        told = f"{self.name}\n{self.size}\n{self.modified}".encode("utf-8", "surrogateescape")
+        return hashlib.sha256(told).hexdigest()[:16]
+
+
+def listing(session: Session, folder: str) -> list[Entry]:
+    """The regular files of a folder, by name."""
+    found = [
+        Entry(entry.filename, int(entry.st_size or 0), int(entry.st_mtime or 0))
+        for entry in session.wire.listdir_iter(folder)
+        if entry.st_mode is not None and S_ISREG(entry.st_mode) and "/" not in entry.filename
+    ]
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def now(session: Session, folder: str, name: str) -> Entry | None:
+    """How a file is at this moment; None where it is not."""
+    try:
+        found = session.wire.stat(f"{folder}/{name}")
+    except Said as said:
+        if said.kind == "missing":
+            return None
+        raise
+    return Entry(name, int(found.st_size or 0), int(found.st_mtime or 0))
+
+
+def download(session: Session, folder: str, entry: Entry, into: Path) -> None:
+    """Brings a file over, durably, in constant memory; goes on where an earlier attempt was cut.
+
+    Raises:
+        Changed: it is not, or not any more, the file that was listed.
+    """
+    part = into.with_name(f".{entry.mark}.part")
+    with session.wire.open(f"{folder}/{entry.name}", "r") as remote, part.open("ab") as local:
+        begun = local.tell()
+        for block in session.wire.read_all(remote, begun, entry.size):
+            local.write(block)
+        local.flush()
+        os.fsync(local.fileno())
+        whole = local.tell() == entry.size
+    if not whole or now(session, folder, entry.name) != entry:
+        part.unlink()
+        raise Changed("changed", session.server.peer)
+    part.rename(into)
+
+
+def put_away(session: Session, folder: str, entry: Entry, target: str | None) -> str | None:
+    """Moves a file that was taken to another folder, never over another; deletes it where there is no such folder.
+
+    Returns what it is called there; None where it was deleted or is not there any more.
+
+    A file that was replaced since it was taken is a new one and stays.
+
+    Raises:
+        Said: the server does not allow it.
+    """
+    if now(session, folder, entry.name) != entry:
+        return None
+    if target is None:
+        session.wire.remove(f"{folder}/{entry.name}")
+        return None
+    for name in _free(entry):
+        if now(session, target, name) is None:
+            session.wire.rename(f"{folder}/{entry.name}", f"{target}/{name}")
+            return name
+    return None
+
+
+def ensure(session: Session, folder: str) -> None:
+    """Makes a folder if it is not there."""
+    try:
+        session.wire.stat(folder)
+    except Said:
+        with suppress(Said):  # where this fails too, using the folder says why
+            session.wire.mkdir(folder)
+
+
+def writable(session: Session, folder: str, name: str) -> None:
+    """Puts an empty file there and takes it away again. Raises Said where that is not allowed."""
+    with session.wire.open(f"{folder}/{name}", "w"):
+        pass
+    session.wire.remove(f"{folder}/{name}")
+
+
+def _free(entry: Entry) -> Iterator[str]:
+    yield entry.name
+    stem, ending = splitext(entry.name)
+    yield from (f"{stem}~{number}{ending}" for number in count(2))

@@ -36,9 +36,12 @@ class Formats:
         try:
             self._own = {name: load(file, self._catalogue.tables) for name, file in own.items()}
             self._catalogue.check()
-            for name in FORMATS:  # a version that holds next month is compiled now: its errors are found now
+            for name in FORMATS:
                 for version in self._catalogue.versions(_NAME(name)):
-                    self._catalogue.find(version.label, dt.date.max)
+                    # An operator's file is compiled now, also the one that holds next month: its errors are found
+                    # now. The shipped ones have been, and most are never used: each waits for its first message.
+                    if not version.definition.file.is_relative_to(SHIPPED):
+                        self._catalogue.find(version.label, dt.date.max)
         except DefinitionError as error:
             raise ConfigError(f"映射文件有误：{error}", f"a mapping cannot be used: {error}") from error
         self._chosen: dict[tuple[str, dt.date], Mapping] = {}

@@ -112,6 +112,10 @@ class FileStore:
         header, _, content = plain.partition(b"\n")
         return content if msgspec.json.decode(header, type=Header).institution == institution else None
 
+    def until(self, number: str) -> float:
+        """When a file that is kept expires, seconds since 1970: the same however often it is asked."""
+        return (self._folder / number).stat().st_mtime + self._settings.keep
+
     def _number(self, institution: str, msgid: str) -> str:
         return "F" + hmac.new(self._key, f"{institution}\0{msgid}".encode(), sha256).hexdigest()[:28]
 

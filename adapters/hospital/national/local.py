@@ -124,7 +124,9 @@ class Local:
             raise _taken() from None
         except NoRoom:
             raise Unavailable("文件空间已满", "there is no room for files") from None
-        until = now.astimezone(CHINA) + dt.timedelta(seconds=self._face.files.keep)
+        until = dt.datetime.fromtimestamp(
+            await in_thread(self._context.reactor, self.files.until, number), CHINA
+        )
         done = FileUploadDone(
             file_no=number,
             file_name=body.file_name,

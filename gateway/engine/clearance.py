@@ -59,8 +59,6 @@ class Clearance:
         first = self._parts.router.first(message.type, message.partner, message.region)
         found = await self._parts.store.by_partner_id(GATEWAY, _key(message.id))
         ruling = await self._ruling(message, first, found)
-        if ruling is None and first is not None:
-            ruling = await self._ask(message, first)
         for delivery in held:
             await self._carry_out(delivery, message, ruling, found)
 
@@ -112,14 +110,13 @@ class Clearance:
 
     # The answer
 
-    async def _ruling(self, message: Message, first: First | None, found: Found | None) -> Ruling | None:
-        """None where the question has not been put yet."""
+    async def _ruling(self, message: Message, first: First | None, found: Found | None) -> Ruling:
         if self._recorder.expired(message):
             return Ruling(verdict="expire", reason="no longer waited for")
         if first is None:
             return Ruling(verdict="hold", reason="its route asks nothing any more: a person must decide")
         if found is None:
-            return None
+            return await self._ask(message, first)
         [delivery] = found.deliveries
         waited = milliseconds(self._parts.clock.now()) - found.message.created
         if delivery.state not in FINAL | {DEAD} and waited < first.patience * 1000:
@@ -130,9 +127,8 @@ class Clearance:
     # What follows
 
     async def _carry_out(
-        self, delivery: DeliveryRow, message: Message, ruling: Ruling | None, found: Found | None
+        self, delivery: DeliveryRow, message: Message, ruling: Ruling, found: Found | None
     ) -> None:
-        assert ruling is not None
         step = after_clearance(ruling, LOOK_AGAIN_MS / 1000)
         if step.after == PENDING:
             await self._release(delivery, message, step, found)

@@ -15,6 +15,7 @@ from adapters.hospital.clerk import Answered, Clerk
 from adapters.hospital.door import Door, by_http
 from adapters.hospital.faults import Fault, later
 from adapters.hospital.formats import Formats
+from adapters.hospital.mounting import Mounting
 from adapters.hospital.national.answers import Arrival, refusal, success
 from adapters.hospital.national.details import Details
 from adapters.hospital.national.envelope import Envelope, is_gbk, msgid_of, parse, read, wrong
@@ -24,7 +25,7 @@ from adapters.hospital.national.local import Local, not_signed_in
 from adapters.hospital.national.settings import NationalFace
 from adapters.hospital.national.transactions import DOWNLOAD, ROUTED, SIGN_IN, SIGN_OUT, UPLOAD, Transaction
 from gateway.contract import Context, Handled, Unavailable
-from gateway.transports.http import Request, Response, ServerLimits, media_type
+from gateway.transports.http import Request, Response, media_type
 from mappings import MappingError
 
 _NO_GET = Response(
@@ -63,33 +64,21 @@ class NationalServer:
         self._local = Local(face, context, self._formats, region)
         files = self._local.files
         self._details = Details(files, self._formats, context.reactor) if files is not None else None
-        self._mount: Any = None
+        self._mounting = Mounting(face, context.listeners)
 
     async def start(self) -> None:
         face = self._face
         path = face.path if face.url_style == "one-url" else f"{face.path}/"
         # Somewhat more than the limit still gets an answer of the interface; beyond, HTTP refuses it as it arrives.
-        limits = ServerLimits(max_body=self._limit + face.body_limit)
-        self._mount = await self._context.listeners.mount(
-            face.listen,
-            path,
-            self._handle,
-            limits,
-            None if face.tls is None else face.tls.made,
-            self._refused_by_http,
-        )
+        await self._mounting.open(path, self._handle, self._refused_by_http, self._limit + face.body_limit)
 
     async def stop(self) -> None:
-        if self._mount is not None:
-            mount, self._mount = self._mount, None
-            await mount.unmount()
+        await self._mounting.close()
 
     @property
     def url(self) -> str:
         """Where it is served; with the real port, where 0 was asked for."""
-        scheme = "https" if self._face.tls else "http"
-        host = self._face.listen.rpartition(":")[0]
-        return f"{scheme}://{host}:{self._mount.port}{self._face.path}"
+        return self._mounting.url
 
     def _handle(self, request: Request) -> Response | Awaitable[Response]:
         return self._post(request) if request.method == "POST" else _NO_GET

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable
-from typing import Any
 from urllib.parse import parse_qsl
 
 from adapters.hospital.clerk import Clerk
 from adapters.hospital.door import Door, by_http
 from adapters.hospital.faults import Fault, later
 from adapters.hospital.formats import Formats
+from adapters.hospital.mounting import Mounting
 from adapters.hospital.soap.envelope import announced, opened
 from adapters.hospital.soap.faults import EnvelopeFault, response
 from adapters.hospital.soap.settings import SoapFace
@@ -22,7 +22,7 @@ from adapters.hospital.soap.style import Style, Talk
 from adapters.hospital.soap.styles import made
 from adapters.hospital.soap.wsdl import located
 from gateway.contract import Context, Unavailable
-from gateway.transports.http import Request, Response, ServerLimits
+from gateway.transports.http import Request, Response
 from gateway.transports.soap import SoapRequest, Version, wrap
 
 _HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}")
@@ -58,32 +58,20 @@ class SoapServer:
         self._styles: dict[str, Style] = {
             style.name: style for style in made(face, context, clerk, formats, operations, line_tolerance)
         }
-        self._mount: Any = None
+        self._mounting = Mounting(face, context.listeners)
 
     async def start(self) -> None:
         face = self._face
         # Twice the limit still gets a SOAP fault that says so; beyond that HTTP refuses it while it arrives.
-        limits = ServerLimits(max_body=2 * face.body_limit)
-        self._mount = await self._context.listeners.mount(
-            face.listen,
-            face.path,
-            self._handle,
-            limits,
-            None if face.tls is None else face.tls.made,
-            self._refused_by_http,
-        )
+        await self._mounting.open(face.path, self._handle, self._refused_by_http, 2 * face.body_limit)
 
     async def stop(self) -> None:
-        if self._mount is not None:
-            mount, self._mount = self._mount, None
-            await mount.unmount()
+        await self._mounting.close()
 
     @property
     def url(self) -> str:
         """Where it is served; with the real port, where 0 was asked for."""
-        scheme = "https" if self._face.tls else "http"
-        host = self._face.listen.rpartition(":")[0]
-        return f"{scheme}://{host}:{self._mount.port}{self._face.path}"
+        return self._mounting.url
 
     def _handle(self, request: Request) -> Response | Awaitable[Response]:
         if request.method == "POST":

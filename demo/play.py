@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gateway.engine.process import install_reactor
+from gateway.transports.process import install_reactor
 
 FOLDER = Path("var/demo")
 _USUAL_BROKER = "amqp://guest:guest@127.0.0.1:5672/"

@@ -13,8 +13,6 @@ It runs in a process of its own, and shows nothing but what it was sent:
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
 from collections import deque
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
@@ -22,14 +20,13 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 import msgspec
-import uvloop
 from lxml import etree
-from twisted.internet import asyncioreactor
 from twisted.internet.defer import Deferred
 
 from adapters.generic.answers import text_at
 from gateway.transports.http import Request, Response
 from gateway.transports.http.listeners import Listeners
+from gateway.transports.process import serve
 from gateway.transports.soap import XmlError, parse
 
 #: What can go wrong with the next notices.
@@ -112,25 +109,13 @@ def main() -> None:
     parser.add_argument("--listen", default="127.0.0.1:8096", metavar="HOST:PORT")
     parser.add_argument("--token", default="DEMO-INSURER-0001")
     arguments = parser.parse_args()
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    install: Any = asyncioreactor.install
-    install(loop)
-    from twisted.internet import reactor as installed  # noqa: PLC0415 - only after the install
 
-    reactor: Any = installed
-    insurer, listeners = Insurer(arguments.token), Listeners(reactor)
-
-    async def serve() -> None:
+    async def start(reactor: Any) -> None:
+        insurer, listeners = Insurer(arguments.token), Listeners(reactor)
         for path in ("/group/", "/_control/"):
             await listeners.mount(arguments.listen, path, insurer)
 
-    def failed(failure: Any) -> None:
-        sys.stderr.write(f"{failure.getErrorMessage()}\n")
-        reactor.stop()
-
-    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(serve()).addErrback(failed))
-    reactor.run()
+    serve(start)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from gateway.contract import CheckStep, Context, Unavailable
 from gateway.engine.config import Configuration, Partner
-from gateway.engine.process import install_reactor
+from gateway.transports.process import install_reactor
 
 _SERIES = 1_000_000_000
 

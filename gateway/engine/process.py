@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from pathlib import Path
-from typing import Any
 
-
-def install_reactor() -> Any:
-    """Twisted on an asyncio loop of uvloop; before anything imports a reactor."""
-    import uvloop  # noqa: PLC0415 - a reactor must be chosen before it is imported
-    from twisted.internet import asyncioreactor  # noqa: PLC0415
-
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
-    from twisted.internet import reactor  # noqa: PLC0415
-
-    return reactor
+from gateway.transports.process import install_reactor
 
 
 def run(folder: Path) -> int:

@@ -13,7 +13,6 @@ control id. By hand, against a gateway that runs:
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import datetime as dt
 import sys
@@ -22,13 +21,12 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-import uvloop
-from twisted.internet import asyncioreactor
 from twisted.internet.defer import Deferred
 
 from adapters.hospital.simulator.ward import STAY, Hl7Message, Ward
 from gateway.transports.http import ClientTls
 from gateway.transports.mllp import BadAnswer, MllpClient, NoAnswer, NotSent
+from gateway.transports.process import install_reactor
 
 _CHINA = dt.timezone(dt.timedelta(hours=8))
 
@@ -189,11 +187,7 @@ def main() -> None:
     parser.add_argument("--events", default=",".join(STAY), help="of each patient, in this order")
     parser.add_argument("--attack", metavar="NAME", help="one of hl7_attacks.ATTACKS, in place of the day")
     arguments = parser.parse_args()
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    install: Any = asyncioreactor.install
-    install(loop)
-    reactor = _installed_reactor()
+    reactor = install_reactor()
     outcome: list[bool] = []
 
     def failed(failure: Any) -> None:

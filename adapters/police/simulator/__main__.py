@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
-import uvloop
-from twisted.internet import asyncioreactor
+from adapters.police.simulator import Options, Person, Simulator
+from gateway.transports.process import announce, serve
 
 
 def _arguments() -> argparse.Namespace:
@@ -34,31 +29,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _announce(simulator: Any, file: Path | None) -> None:
-    text = json.dumps({"port": simulator.port, "url": simulator.url, "pid": os.getpid()}) + "\n"
-    if file is not None:
-        # Renamed into place, so that whoever waits for the file never reads half of it.
-        temporary = file.with_suffix(f".{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.rename(file)
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-
 def main() -> None:
     """Entry point."""
     arguments = _arguments()
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    install: Any = asyncioreactor.install
-    install(loop)
-    from twisted.internet import reactor as installed  # noqa: PLC0415 - only after the install
-    from twisted.internet.defer import Deferred  # noqa: PLC0415
-
-    from adapters.police.simulator import Options, Person, Simulator  # noqa: PLC0415
-
-    reactor: Any = installed
     options = Options(
         licence=arguments.licence,
         token=arguments.token,
@@ -71,20 +44,15 @@ def main() -> None:
     )
     host, _, port = arguments.listen.rpartition(":")
 
-    async def serve() -> None:
+    async def start(reactor: Any) -> None:
         simulator = await Simulator.start(reactor, options, host=host, port=int(port))
         simulator.platform.register.fill(arguments.people)
         for entry in arguments.person:
             number, _, name = entry.partition(":")
             simulator.platform.register.add(Person(number, name))
-        _announce(simulator, arguments.announce)
+        announce(simulator.port, simulator.url, arguments.announce)
 
-    def failed(failure: Any) -> None:
-        sys.stderr.write(f"{failure.getErrorMessage()}\n")
-        reactor.stop()
-
-    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(serve()).addErrback(failed))
-    reactor.run()
+    serve(start)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,14 @@ characters of GBK, and a digit the second of some of GB18030.
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
+from functools import cache
 
 from mappings.errors import Refused
+
+#: In UTF-8 every Chinese character in use is one of these; in GBK the same bytes are others.
+_CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,51 @@ class Charset:
         """The beginning of a text that fits into so many bytes, whole characters only."""
         return codecs.getincrementaldecoder(self.codec)().decode(self.encode(text)[:size])
 
+    def expect(self, data: bytes) -> None:
+        """Refuses UTF-8 where GBK is agreed, which would read as other characters and not as none.
+
+        Bytes that can be both are GBK if most of their characters would be common ones.
+
+        Args:
+            data: a message or the beginning of one; its last character may be cut.
+
+        Raises:
+            Refused: with the rule `charset`.
+        """
+        if self.codec == "utf-8" or data.isascii():
+            return
+        text = _begun(data, "utf-8")
+        foreign = text is not None and _CHINESE.search(text) is not None and not self._common(data)
+        if foreign or data.startswith(codecs.BOM_UTF8):
+            raise Refused(
+                "charset",
+                f"字节是 UTF-8,约定的编码是 {self.name}",
+                f"the bytes are UTF-8, where {self.name} is agreed",
+            )
+
+    def _common(self, data: bytes) -> bool:
+        """Whether most of the characters are common ones of Chinese."""
+        wide = [c for c in _begun(data, self.codec) or "" if not c.isascii()]
+        return bool(wide) and 3 * sum(c in _level_one() for c in wide) >= 2 * len(wide)
+
     def _refused(self) -> Refused:
         zh, en = f"含有 {self.name} 以外的字符", f"contains what is no character of {self.name}"
         return Refused("charset", zh, en)
+
+
+def _begun(data: bytes, codec: str) -> str | None:
+    """The text of bytes whose last character may be cut; None where they are none of this charset."""
+    try:
+        return codecs.getincrementaldecoder(codec)().decode(data)
+    except UnicodeDecodeError:
+        return None
+
+
+@cache
+def _level_one() -> frozenset[str]:
+    """The 3755 characters that GB 2312 calls those in common use."""
+    rows = (bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
+    return frozenset(b.decode("gb2312") for b in rows if b < b"\xd7\xfa")
 
 
 CHARSETS = {

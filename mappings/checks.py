@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import Any, TypeAlias
 
 from gateway.canonical.money import fen_to_yuan
 from mappings.definition import Total
 from mappings.errors import Refused
 from mappings.lenses_numbers import SequenceLens
-from mappings.plan import Item, Leaf, Plan, Repeat, leaves
+from mappings.plan import Item, Leaf, Plan, Repeat, leaves, rows
 from mappings.report import Report, Where
 from mappings.sums import Sum
 
 #: What the rows of a body add up to.
 Tally: TypeAlias = dict[Sum, int]
 
+TAKEN = Refused("assumed", "此格式不能表示该字段的值", "the format cannot say this value")
 MISCOUNTED = Refused("sequence", "应为本行的序号", "must be the number of its row")
 UNKNOWN = Refused("total", "有被拒绝的行,合计无法核对", "cannot be checked, since rows were refused")
 UNORDERED = Refused("sequence", "序号应唯一且递增", "must be unique and ascending")
@@ -28,6 +29,7 @@ class Checks:
         self.totals = plan.totals
         self.elsewhere = plan.elsewhere
         self.taken = tuple((name, value) for name, value in plan.assumed.items() if name not in plan.lost)
+        self.groups = tuple(group for _, group in rows(plan.items) if group.assumed)
         self.ascending = tuple(_ascending(plan.items))
         self.controls = tuple(_controls(plan.items))
         self._labels = {x.attr: x for x in leaves(plan.items) if x.canonical == x.attr}
@@ -60,7 +62,7 @@ class Checks:
         """Whether the fields the format has not are as it takes them to be: it cannot write any other value."""
         for name, value in self.taken:
             if getattr(body, name) != value:
-                report.body(name, "assumed", "此格式不能表示该字段的值", "the format cannot say this value")
+                report.body(name, TAKEN.rule, TAKEN.zh, TAKEN.en)
 
     def body(self, body: Any, tally: Tally, report: Report, unknown: Set[Sum] = frozenset()) -> None:
         """The totals of a body; its rows may be gone already, since `tally` says what they added up to.
@@ -79,8 +81,17 @@ class Checks:
                 continue
             _compare(leaf, found, tally[leaf.sum], report, None)
 
+    def rows_assumed(self, group: Repeat, rows: Iterable[Any], start: int, report: Report) -> None:
+        """As `assumed`, for rows that begin with this number."""
+        for name, value in group.assumed.items():
+            for i, row in enumerate(rows, start):
+                if getattr(row, name) != value:
+                    report.body(f"{group.attr}[{i}].{name}", TAKEN.rule, TAKEN.zh, TAKEN.en)
+
     def rows(self, body: Any, report: Report) -> None:
-        """Whether numbers that must ascend do."""
+        """Whether rows are as the format takes them to be, and numbers that must ascend do."""
+        for group in self.groups:
+            self.rows_assumed(group, getattr(body, group.attr), 0, report)
         for repeat, leaf in self.ascending:
             last = 0
             for i, row in enumerate(getattr(body, repeat.attr)):

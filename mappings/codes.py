@@ -8,8 +8,8 @@
     code,name_zh,name_en,valid_from,valid_to
 
 `class` says how sure the table is (`CLASSES`), `open` whether local codes beside it are to be expected. Columns
-that may follow: `canonical`, where the canonical code differs from the partner's, and `outcome`, what a result
-code means for the gateway.
+that may follow: `canonical`, where the canonical code differs from the partner's; `outcome`, what a result
+code means for the gateway; `substitute`, what is written for a character that the partner's charset has not.
 
 A claim of last year carries last year's code, so a lens takes every code that ever was valid; `table(name, on=day)`
 gives the codes of one day. A folder of the configuration may replace a shipped table by one of the same name.
@@ -50,6 +50,7 @@ class Code:
     valid_from: dt.date | None
     valid_to: dt.date | None
     outcome: str = ""  #: one of `OUTCOMES`; empty for codes that are no results
+    substitute: str = ""  #: of a table of characters
 
     def valid(self, on: dt.date) -> bool:
         return (self.valid_from or on) <= on <= (self.valid_to or on)
@@ -73,6 +74,10 @@ class CodeTable:
     @cached_property
     def to_partner(self) -> dict[str, str]:
         return {c.canonical: c.code for c in self.codes}
+
+    @cached_property
+    def substitutes(self) -> dict[str, str]:
+        return {c.code: c.substitute for c in self.codes}
 
     @property
     def ambiguous(self) -> tuple[str, ...]:
@@ -175,7 +180,9 @@ def _code(row: dict[str, str]) -> Code:
     begins, ends = (_day(code, row[name]) for name in ("valid_from", "valid_to"))
     if begins is not None and ends is not None and ends < begins:
         raise ValueError(f"code {code} ends before it begins")
-    return Code(code, row.get("canonical") or code, row["name_zh"], row["name_en"], begins, ends, outcome)
+    names = (row["name_zh"], row["name_en"])
+    substitute = row.get("substitute") or ""
+    return Code(code, row.get("canonical") or code, *names, begins, ends, outcome, substitute)
 
 
 def _day(code: str, text: str) -> dt.date | None:

@@ -12,7 +12,6 @@ from mappings.codecs.codec import Codec, made, shape
 from mappings.errors import Refused
 from mappings.plan import Branch, Document, Inside, Item, Leaf, Plan, Repeat
 from mappings.report import Report, Where
-from mappings.shape import fields_of
 from mappings.source import Source
 
 #: (tree, report, values from elsewhere) → body, None after faults.
@@ -78,6 +77,7 @@ class _Decoder:
                 this = source.new("leaf", leaf)
                 rows = values[leaf.sum.rows] if leaf.sum is not None else ""
                 source(f"if len(report.faults) == before: control({this}, {value}, {rows}, report, where)")
+            self._assumed(repeat.assumed, values)
             self._return(repeat.struct, values)
         return name
 
@@ -229,12 +229,14 @@ class _Decoder:
             values[name] = (
                 f"elsewhere[{name!r}]" if target.required else f"elsewhere.get({name!r}, {default})"
             )
-        for name, value in plan.assumed.items():
-            if name in fields_of(plan.struct):
-                values[name] = source.new("assumed")
-                source.names[values[name]] = value
+        self._assumed(plan.assumed, values)
         if plan.keep:
             values[plan.keep] = "kept(report.kept)"
+
+    def _assumed(self, assumed: dict[str, Any], values: dict[str, str]) -> None:
+        for name, value in assumed.items():
+            values[name] = self.source.new("assumed")
+            self.source.names[values[name]] = value
 
 
 def _defaults(items: list[Item]) -> dict[str, Any]:

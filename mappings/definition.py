@@ -34,6 +34,7 @@ class FieldLine:
     envelope: bool = False
     also: tuple[str, ...] = ()  #: other spellings of `at` that are read too
     truncate: bool = False  #: `overflow: truncate`
+    substitutes: str = ""  #: the table of `outside: substitute(table)`
     sum: Sum | None = None  #: what a control total adds up
     extra: object = None  #: what only lines of this kind of codec say
 
@@ -205,11 +206,21 @@ def _line(kind: Kind, codec: Options, keys: Keys) -> Line:
             envelope=bool(keys.flag("envelope")),
             also=keys.texts("also"),
             truncate=keys.choice("overflow", ("refuse", "truncate"), "refuse") == "truncate",
+            substitutes=_outside(keys),
             sum=sums.read(keys),
             extra=kind.line(keys, codec),
         )
     keys.done()
     return line
+
+
+def _outside(keys: Keys) -> str:
+    """The table of substitutes for characters outside of the charset; empty where they are refused."""
+    value = keys.text("outside", "refuse")
+    match = re.fullmatch(r"substitute\((\w+)\)", value)
+    if match is None and value != "refuse":
+        keys.bad("outside", "应为 refuse 或 substitute(表名)", "must be refuse or substitute(table)")
+    return match[1] if match else ""
 
 
 def _inside(kind: Kind, codec: Options, keys: Keys) -> InsideLine:

@@ -29,6 +29,7 @@ class TextLens(Lens):
     size: int = 0  #: bytes in the charset; 0 where characters count
     charset: Charset = CHARSETS["utf-8"]
     truncate: bool = False  #: what is too long is cut when it is written
+    substitutes: dict[int, str] = field(default_factory=dict)  #: written for what the charset lacks
     #: The limits of both sides, worked out once: this runs for every field of every message.
     cap: int = field(init=False)
     strict: bool = field(init=False)
@@ -39,6 +40,11 @@ class TextLens(Lens):
         object.__setattr__(self, "cap", min(self.limit, canonical))
         strict = target is not None and (target.pattern is not None or target.min_length > 1)
         object.__setattr__(self, "strict", strict)
+
+    @property
+    def lossy(self) -> bool:
+        """What is written may not be what it was."""
+        return self.truncate or bool(self.substitutes)
 
     def read(self, text: str) -> str:
         if len(text) > self.cap:
@@ -57,7 +63,8 @@ class TextLens(Lens):
             raise Refused("type", "应为文本", "must be text")
         if not value:
             raise Refused("empty", "空文本与缺失无法区分", "empty text cannot be told from absence")
-        return self.read(self._cut(value) if self.truncate else value)
+        said = value.translate(self.substitutes) if self.substitutes else value
+        return self.read(self._cut(said) if self.truncate else said)
 
     def _cut(self, text: str) -> str:
         short = text[: self.cap]

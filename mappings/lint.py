@@ -14,7 +14,7 @@ from mappings.errors import Problem
 from mappings.lenses import CodeLens, TextLens
 from mappings.lenses_numbers import DecimalLens
 from mappings.lenses_times import TimeLens
-from mappings.plan import Item, Leaf, Plan, Repeat, documents, leaves
+from mappings.plan import Leaf, Plan, Repeat, documents, leaves, rows
 from mappings.resolve import resolve
 from mappings.shape import KIND_ZH, Field, fields_of
 
@@ -63,12 +63,12 @@ def _targets(reader: Reader, definition: Definition, plan: Plan) -> None:
             reader.problem(line, name, zh, f"canonical field {name} is taken by line {seen[name]} already")
         seen.setdefault(name, line)
     _missing(reader, plan, fields_of(plan.struct), "", seen)
-    rows = dict(_rows(plan.items, ""))
-    for path, repeat in rows.items():
+    groups = dict(rows(plan.items))
+    for path, repeat in groups.items():
         _missing(reader, plan, fields_of(repeat.struct), f"{path}.", seen)
-    known = {*fields_of(plan.struct), *(f"{p}.{f}" for p, r in rows.items() for f in fields_of(r.struct))}
+    known = {*fields_of(plan.struct), *(f"{p}.{f}" for p, r in groups.items() for f in fields_of(r.struct))}
     for loss in definition.lossy:
-        if plan.decodes and loss.to in _required(plan, rows) and seen.get(loss.to) == loss.line:
+        if plan.decodes and loss.to in _required(plan, groups) and seen.get(loss.to) == loss.line:
             zh = f"标准必填字段 {loss.to} 不能放弃:读入时没有值"
             en = f"the required canonical field {loss.to} cannot be lost: reading would have no value for it"
             reader.problem(loss.line, loss.to, zh, en, "fields / elsewhere / assumed / direction: encode")
@@ -78,8 +78,8 @@ def _targets(reader: Reader, definition: Definition, plan: Plan) -> None:
             )
 
 
-def _required(plan: Plan, rows: Mapping[str, Repeat]) -> set[str]:
-    structs = {"": plan.struct, **{f"{path}.": repeat.struct for path, repeat in rows.items()}}
+def _required(plan: Plan, groups: Mapping[str, Repeat]) -> set[str]:
+    structs = {"": plan.struct, **{f"{path}.": repeat.struct for path, repeat in groups.items()}}
     return {f"{base}{f.name}" for base, of in structs.items() for f in fields_of(of).values() if f.required}
 
 
@@ -87,26 +87,16 @@ def _claims(definition: Definition, plan: Plan) -> Iterator[tuple[str, int]]:
     for leaf in leaves(plan.items):
         if leaf.role == "field":
             yield leaf.canonical, leaf.line
-    for path, repeat in _rows(plan.items, ""):
+    for path, repeat in rows(plan.items):
         yield path, repeat.line
     for name in plan.elsewhere:
         yield name, definition.at("elsewhere")
     if plan.keep:
         yield plan.keep, definition.at("unknown")
     yield from ((part.to, part.line) for part in definition.assumed)
-    # What is only truncated has its line as well.
-    cut = {x.canonical for x in leaves(plan.items) if isinstance(x.lens, TextLens) and x.lens.truncate}
+    # What is only truncated or substituted has its line as well.
+    cut = {x.canonical for x in leaves(plan.items) if isinstance(x.lens, TextLens) and x.lens.lossy}
     yield from ((part.to, part.line) for part in definition.lossy if part.to and part.to not in cut)
-
-
-def _rows(items: list[Item], base: str) -> Iterator[tuple[str, Repeat]]:
-    """All rows, those within rows included, with their path in the canonical body."""
-    for item in items:
-        if isinstance(item, Repeat):
-            yield base + item.attr, item
-            yield from _rows(item.items, f"{base}{item.attr}.")
-        elif not isinstance(item, Leaf):
-            yield from _rows(item.items, base)
 
 
 def _missing(reader: Reader, plan: Plan, fields: Fields, base: str, seen: dict[str, int]) -> None:
@@ -128,8 +118,8 @@ def _leaf(reader: Reader, plan: Plan, leaf: Leaf) -> None:
     if leaf.role == "parent" and plan.decodes:
         zh, en = "parent 只能用于 direction: encode", "`parent` is for direction: encode"
         reader.problem(leaf.line, leaf.path, zh, en)
-    if isinstance(leaf.lens, TextLens) and leaf.lens.truncate and leaf.canonical not in plan.lost:
-        zh, en = "截断会丢失内容,须声明", "truncation loses text: declare it"
+    if isinstance(leaf.lens, TextLens) and leaf.lens.lossy and leaf.canonical not in plan.lost:
+        zh, en = "截断或替换会丢失内容,须声明", "truncation and substitution lose text: declare it"
         reader.problem(leaf.line, leaf.path, zh, en, f"lossy: [{{to: {leaf.canonical}, why: …}}]")
     if isinstance(leaf.lens, CodeLens):
         _codes(reader, plan, leaf, leaf.lens)

@@ -81,6 +81,7 @@ class Repeat:
     limit: int
     name: str
     items: list[Item] = field(default_factory=list)
+    assumed: dict[str, Any] = field(default_factory=dict)  #: canonical field of each row → value
 
 
 @dataclass(slots=True)
@@ -146,6 +147,16 @@ def leaves(items: list[Item]) -> Iterator[Leaf]:
             yield item
         else:
             yield from leaves(item.items)
+
+
+def rows(items: list[Item], base: str = "") -> Iterator[tuple[str, Repeat]]:
+    """All rows, those within rows included, with their path in the canonical body."""
+    for item in items:
+        if isinstance(item, Repeat):
+            yield base + item.attr, item
+            yield from rows(item.items, f"{base}{item.attr}.")
+        elif not isinstance(item, Leaf):
+            yield from rows(item.items, base)
 
 
 def documents(document: Document) -> Iterator[Document]:

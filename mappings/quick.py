@@ -84,7 +84,7 @@ def familiar(items: list[Item], *, rows: bool = True) -> bool:
                 return False
         elif (
             isinstance(item, Inside)
-            or (isinstance(item, Repeat) and not rows)
+            or (isinstance(item, Repeat) and (not rows or item.assumed))
             or not familiar(item.items, rows=rows and isinstance(item, Branch))
         ):
             return False

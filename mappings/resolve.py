@@ -17,7 +17,7 @@ from mappings.keys import nearest
 from mappings.lens import Lens
 from mappings.lenses import BlankLens, ConstLens, ConvertLens, TextLens
 from mappings.places import Scope, rooted
-from mappings.plan import Document, Inside, Leaf, Plan, Repeat, Role, leaves
+from mappings.plan import Document, Inside, Leaf, Plan, Repeat, Role, leaves, rows
 from mappings.shape import KIND_ZH, Field, fields_of
 from mappings.sums import Sum
 from mappings.syntax import BadLens, lens
@@ -80,7 +80,7 @@ class _Resolver:
         steps = scope.steps(line.each, line.line)
         if target is None or not steps:
             return
-        if target.struct is None:
+        if target.kind != "rows" or target.struct is None:
             zh, en = f"标准字段 {line.to} 不是明细", f"canonical field {line.to} holds no rows"
             self.reader.problem(line.line, line.each, zh, en)
             return
@@ -198,7 +198,7 @@ class _Resolver:
     def _lens(self, scope: Scope, line: FieldLine, target: Field | None) -> Lens | None:
         charset, tables = scope.document.options.charset, self.reader.tables
         try:
-            return lens(line.lens, target, line.open, tables, charset, line.truncate)
+            return lens(line.lens, target, line.open, tables, charset, line.truncate, line.substitutes)
         except BadLens as bad:
             self.reader.problem(line.line, line.at, bad.zh, bad.en, bad.suggestion)
             return None
@@ -271,20 +271,23 @@ class _Resolver:
             self.reader.problem(line, "unknown", zh, en)
 
     def _assumed(self) -> None:
+        groups = {path: group for path, group in rows(self.plan.items) if "." not in path}
         for line in self.definition.assumed:
-            target = self._field(self.fields, line.to, line.line, f"assumed.{line.to}")
+            path, _, name = line.to.rpartition(".")
+            group = groups.get(path)
+            fields = self.fields if not path else {} if group is None else fields_of(group.struct)
+            assumed = self.plan.assumed if group is None else group.assumed
+            target = self._field(fields, name, line.line, f"assumed.{line.to}")
             if target is None:
                 continue
             if line.value is None:
                 if target.required:
                     zh, en = f"{line.to} 没有缺省值,需写明 value", f"{line.to} has no default: give a value"
                     self.reader.problem(line.line, line.to, zh, en)
-                self.plan.assumed[line.to] = target.default
+                assumed[name] = target.default
                 continue
             try:
-                self.plan.assumed[line.to] = lens(line.lens, target, tables=self.reader.tables).read(
-                    line.value
-                )
+                assumed[name] = lens(line.lens, target, tables=self.reader.tables).read(line.value)
             except (BadLens, Refused) as bad:
                 self.reader.problem(line.line, line.to, bad.zh, bad.en)
 

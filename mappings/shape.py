@@ -32,6 +32,7 @@ def personal(name: str) -> bool:
 KIND_ZH = {
     "text": "文本", "money": "金额", "int": "整数", "bool": "标志",
     "decimal": "小数", "date": "日期", "datetime": "日期时间", "rows": "明细",
+    "struct": "成组字段",
 }  # fmt: skip
 
 
@@ -47,7 +48,7 @@ class Field:
     min_length: int = 0
     max_length: int | None = None
     pattern: str | None = None
-    struct: type[Struct] | None = None  #: of the rows
+    struct: type[Struct] | None = None  #: of the rows, or of the one group of fields, which no lens takes
     decimals: int = 0  #: at most so many, where the canonical schema says it
 
     @property
@@ -92,6 +93,7 @@ class Field:
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "text": str, "money": int, "int": int, "bool": bool, "decimal": Decimal,
     "date": dt.date, "datetime": dt.datetime, "rows": tuple,
+    "struct": Struct,
 }  # fmt: skip
 
 _KINDS: dict[type[inspect.Type], str] = {
@@ -128,6 +130,8 @@ def _field(f: inspect.Field) -> Field:
     if isinstance(kind, inspect.VarTupleType):
         assert isinstance(kind.item_type, inspect.StructType)
         return Field(f.name, "rows", f.required, nullable, (), struct=kind.item_type.cls)
+    if isinstance(kind, inspect.StructType):
+        return Field(f.name, "struct", f.required, nullable, default, struct=kind.cls)
     return Field(f.name, _KINDS[type(kind)], f.required, nullable, default, decimals=decimals)
 
 

@@ -37,6 +37,7 @@ def lens(
     tables: tuple[Path, ...] = (codes.FOLDER,),
     charset: str = "",
     truncate: bool = False,
+    substitutes: str = "",
 ) -> Lens:
     """The lens that `text` names.
 
@@ -46,6 +47,7 @@ def lens(
         tables: the folders of code tables.
         charset: of the codec, for texts of so many bytes.
         truncate: a text that is too long is cut.
+        substitutes: the table of what is written for characters outside of the charset.
 
     Raises:
         BadLens: no such lens, wrong arguments, unknown code table or converter.
@@ -61,10 +63,11 @@ def lens(
     if make is _code:
         return replace(_code(argument, tables), open=open_codes)
     made = _text(argument, charset) if make is _text else make(argument)
-    if truncate and not isinstance(made, TextLens):
-        raise BadLens("overflow 只用于 text", "`overflow` is for text")
+    if (truncate or substitutes) and not isinstance(made, TextLens):
+        raise BadLens("overflow、outside 只用于 text", "`overflow` and `outside` are for text")
     if isinstance(made, TextLens):
-        return replace(made, target=target, truncate=truncate)
+        written = _substitutes(substitutes, tables, charset) if substitutes else {}
+        return replace(made, target=target, truncate=truncate, substitutes=written)
     if isinstance(made, SequenceLens):
         return replace(made, as_text=target is not None and target.kind == "text")
     return replace(made, target=target) if isinstance(made, ConvertLens) else made
@@ -129,14 +132,39 @@ def _flag(argument: str) -> Lens:
 
 
 def _code(argument: str, tables: tuple[Path, ...] = (codes.FOLDER,)) -> CodeLens:
-    try:
-        table = codes.table(argument, tables)
-    except KeyError:
-        hint = nearest(argument, codes.names(tables))
-        raise BadLens(f"没有代码表“{argument}”", f"no code table {argument!r}", hint) from None
-    except ValueError as error:
-        raise BadLens(f"代码表 {argument} 已损坏", f"code table {argument} is damaged: {error}") from None
+    table = _table(argument, tables)
     return CodeLens(table, False, table.to_canonical, table.to_partner)
+
+
+def _table(name: str, tables: tuple[Path, ...]) -> codes.CodeTable:
+    try:
+        return codes.table(name, tables)
+    except KeyError:
+        hint = nearest(name, codes.names(tables))
+        raise BadLens(f"没有代码表“{name}”", f"no code table {name!r}", hint) from None
+    except ValueError as error:
+        raise BadLens(f"代码表 {name} 已损坏", f"code table {name} is damaged: {error}") from None
+
+
+def _substitutes(name: str, tables: tuple[Path, ...], charset: str) -> dict[int, str]:
+    """What is written for which characters: those of the table that the charset has not."""
+    if charset not in CHARSETS:
+        raise BadLens("outside 需要有字符集的格式", "`outside` needs a format with a charset")
+    known = CHARSETS[charset]
+    table = _table(name, tables)
+    written = {c: text for c, text in table.substitutes.items() if len(c) != 1 or not known.says(c)}
+    wrong = [c for c, text in written.items() if len(c) != 1 or not text or not known.says(text)]
+    if wrong:
+        zh = f"代码表 {name} 的“{wrong[0]}”应为一个字符,其 substitute 须能以 {charset} 写出"
+        en = f"{wrong[0]!r} of table {name} must be one character, with a substitute that {charset} can write"
+        raise BadLens(zh, en)
+    if not written:
+        zh, en = (
+            f"代码表 {name} 没有 {charset} 以外的字符",
+            f"table {name} has no character that {charset} lacks",
+        )
+        raise BadLens(zh, en, "outside: refuse")
+    return {ord(c): text for c, text in written.items()}
 
 
 def _const(argument: str) -> Lens:

@@ -50,7 +50,8 @@ def struct_values(
         if name in fixed:
             parts[name] = fixed[name]
         elif isinstance(item, Repeat):
-            rows = struct_values(item.struct, item.items, its, {}, complete)
+            agreed = {name: st.just(value) for name, value in item.assumed.items()}
+            rows = struct_values(item.struct, item.items, its, agreed, complete)
             parts[name] = st.lists(rows, max_size=3).map(tuple)
         elif isinstance(item, Leaf):
             value = leaf_values(item, target, its)
@@ -129,6 +130,9 @@ def field_values(target: Field) -> Values:
     """Values of a canonical field that no lens speaks of."""
     if target.kind == "rows" and target.struct is not None:
         return st.lists(struct_values(target.struct, [], None, {}, complete=True), max_size=2).map(tuple)
+    if target.kind == "struct" and target.struct is not None:
+        group = struct_values(target.struct, [], None, {}, complete=True)
+        return st.none() | group if target.nullable else group
     kinds: dict[str, Values] = {
         "text": _texts(20, target, list(_ALPHABET)),
         "money": _FEN,

@@ -64,6 +64,7 @@ class Hl7Codec(Codec):
         limit = self._options.max_bytes
         if len(data) > limit:
             raise Refused("size", f"报文超过 {limit} 字节", f"longer than {limit} bytes")
+        self._charset.expect(data)
         return self.parse_text(self._charset.decode(data))
 
     def parse_text(self, text: str) -> list[Segment]:

@@ -3,6 +3,8 @@
 Its normal form: no white space, keys in the order of the mapping, numbers as strings or as numbers
 (`numbers:`) with all their declared decimals, groups always as arrays, absent fields left out, empty or
 null (`empty:`), fields that were kept after those that are known.
+
+`x[1]/y` is in an array that holds exactly one object, as some partners write every object.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import msgspec
 from mappings.codecs import json_quick
 from mappings.codecs.codec import Codec, Shape, Write
 from mappings.codecs.json_parser import parse_json
+from mappings.codecs.json_places import ONE, named, singles, wrapped
 from mappings.codecs.json_writer import Writer
 from mappings.codecs.kept import kept_text, no_extension, row_index
 from mappings.codecs.kinds import BadPath, Kind, Options
@@ -57,18 +60,36 @@ class JsonCodec(Codec):
         if type(tree) is not dict:
             report.place(path or "$", where, "shape", "应为 JSON 对象", "must be a JSON object")
 
+    def key(self, step: str) -> str:
+        return named(step)
+
     def fetch(self, node: Any, shape: Shape, report: Report, where: Where) -> dict[str, Any]:
+        if shape.steps and wrapped(shape.steps[-1]):
+            node = self._unwrapped(node, shape, report, where)
         if type(node) is not dict:
             if node is not None and (where is not None or shape.path):
                 report.place(shape.path, where, "shape", "应为 JSON 对象", "must be a JSON object")
             return {}
         if not node.keys() <= shape.known and shape.unknown != "ignore":
-            self._unknown(node, shape, report, where)
+            self.unknown(node, shape, report, where)
         return node
 
-    def _unknown(self, node: dict[str, Any], shape: Shape, report: Report, where: Where) -> None:
+    def _unwrapped(self, node: Any, shape: Shape, report: Report, where: Where) -> Any:
+        """The one object of an array; none where the array is absent or empty."""
+        if node is None or node == []:
+            return None
+        if type(node) is list and len(node) == 1 and type(node[0]) is dict:
+            return node[0]
+        zh, en = "应为恰含一个对象的数组", "must be an array of exactly one object"
+        report.place(shape.path, where, "shape", zh, en)
+        report.silence(where, shape.path)
+        return None
+
+    def unknown(self, node: dict[str, Any], shape: Shape, report: Report, where: Where) -> None:
+        """What stands in an object without a line: kept, or a fault."""
         for key in node.keys() - shape.known if shape.unknown == "reject" else node:
-            if shape.unknown == "reject":
+            # What is kept under the name of an array of one goes back into it, so nothing else is called so.
+            if shape.unknown == "reject" or key.endswith(ONE):
                 path = f"{shape.path}/{key}".lstrip("/")
                 report.place(path, where, "unknown", "未约定的字段", "is no agreed field")
             elif key not in shape.known:
@@ -95,7 +116,9 @@ class JsonCodec(Codec):
 
     def pick(self, tree: Any, steps: Sequence[str]) -> Any:
         for step in steps:
-            tree = tree.get(step) if type(tree) is dict else None
+            tree = tree.get(named(step)) if type(tree) is dict else None
+            if wrapped(step):
+                tree = tree[0] if type(tree) is list and len(tree) == 1 else None
         return tree
 
     def writer(self, document: Document, name: str) -> Write:
@@ -111,7 +134,7 @@ class JsonCodec(Codec):
         return tree
 
     def quick_read(self, plan: Plan) -> QuickRead | None:
-        return json_quick.compile_read(plan, self, kept_text)
+        return json_quick.compile_read(plan, self, self.unknown, kept_text)
 
     def quick_write(self, plan: Plan) -> QuickWrite | None:
         return json_quick.compile_write(plan, self._options.numbers == "number")
@@ -131,7 +154,8 @@ def _merge(tree: dict[str, Any], kept: dict[str, Any], items: list[Item]) -> boo
         elif type(value) is not dict:
             return False
         elif isinstance(item, Branch):
-            if not _merge(tree.setdefault(key, {}), value, item.items):
+            inner = tree.setdefault(named(key), [{}] if wrapped(key) else {})
+            if not _merge(inner[0] if wrapped(key) else inner, value, item.items):
                 return False
         elif not isinstance(item, Repeat) or not _merge_rows(tree.get(key, []), value, item.items):
             return False
@@ -165,8 +189,8 @@ class JsonKind(Kind):
 
     def steps(self, path: str, options: JsonOptions) -> list[str]:
         steps = path.split("/")
-        if not all(steps):
-            raise BadPath("路径写法无效", "invalid path", "a/b/c")
+        if not all(named(step) for step in steps) or wrapped(steps[-1]):
+            raise BadPath("路径写法无效", "invalid path", "a/b/c、a[1]/b")
         return steps
 
     def lint(self, reader: Reader, document: Document) -> None:
@@ -175,6 +199,7 @@ class JsonKind(Kind):
             if many and cast(JsonOptions, document.options).numbers == "number":
                 zh, en = "JSON 数值最多写 6 位小数", "a JSON number is written with at most 6 decimals"
                 reader.problem(leaf.line, leaf.path, zh, en, "numbers: string")
+        singles(reader, document.items)
 
     def make(self, document: Document) -> JsonCodec:
         return JsonCodec(document, cast(JsonOptions, document.options))

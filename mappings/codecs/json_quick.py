@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from mappings.codecs.codec import Codec, needed, shape, value_of
+from mappings.codecs.codec import Codec, Shape, needed, shape, value_of
+from mappings.codecs.json_places import named, wrapped
 from mappings.lens import Lens
 from mappings.lenses import _FORBIDDEN, FlagLens
 from mappings.plan import Branch, Item, Leaf, Plan, Repeat
@@ -31,7 +32,7 @@ from mappings.quick import (
     writing,
     written,
 )
-from mappings.report import Report
+from mappings.report import Report, Where
 from mappings.shape import fields_of
 from mappings.source import Source
 
@@ -42,11 +43,16 @@ _NUMERIC = frozenset({str, int, Decimal}).issuperset
 _ESCAPED = re.compile("[\x00-\x1f]").search
 
 
-def compile_read(plan: Plan, codec: Codec, kept: Callable[[dict[str, Any]], str | None]) -> QuickRead | None:
+def compile_read(
+    plan: Plan,
+    codec: Codec,
+    unknown: Callable[[dict[str, Any], Shape, Report, Where], None],
+    kept: Callable[[dict[str, Any]], str | None],
+) -> QuickRead | None:
     """The quick reader of a JSON mapping; None where its lines have something unusual."""
     if not familiar(plan.items):
         return None
-    source = Source(**names(), fetch=codec.fetch, kept=kept, Report=Report, numeric=_NUMERIC)
+    source = Source(**names(), unknown=unknown, kept=kept, Report=Report, numeric=_NUMERIC)
     source.names["forbidden"] = _FORBIDDEN.search
     _Reader(source, plan, codec).function()
     read: QuickRead = source.compile(plan.definition.name)["read"]
@@ -68,6 +74,7 @@ class _Reader:
             values = self._node("node", "", (), plan.items, rows, "None")
             unmapped(source, plan, values)
             if self.keeps:
+                source("if report.faults: raise Doubt")
                 values[plan.keep] = "kept(report.kept) if report.kept else None"
             totals(source, plan, values.__getitem__)
             made = source.new("Struct", plan.struct)
@@ -102,7 +109,7 @@ class _Reader:
         source(f"if type({node}) is not dict: raise Doubt")
         if known.unknown != "ignore":
             keys = source.new("keys", known.known)
-            strange = f"fetch({node}, {source.new('shape', known)}, report, {where})"
+            strange = f"unknown({node}, {source.new('shape', known)}, report, {where})"
             source(f"if not {node}.keys() <= {keys}: {strange if self.keeps else 'raise Doubt'}")
         values = self._leaves(
             node, [i for i in items if isinstance(i, Leaf) and i.role in ("field", "const")]
@@ -110,7 +117,10 @@ class _Reader:
         for item in items:
             if isinstance(item, Branch):
                 inner = source.new("node")
-                source(f"{inner} = {node}.get({item.step!r})")
+                source(f"{inner} = {node}.get({named(item.step)!r})")
+                if wrapped(item.step):
+                    source(f"if type({inner}) is not list: raise Doubt")
+                    source(f"({inner},) = {inner}")
                 values |= self._node(inner, item.path, item.steps, item.items, rows, where)
             elif isinstance(item, Repeat):
                 values[item.attr] = self._repeat(item, node, rows[id(item)])
@@ -224,7 +234,9 @@ class _Writer:
                     repeated = self._repeated(item)
                     source(f"o[{item.step!r}] = [{rows[id(item)]}(b{repeated}) for b in b.{item.attr}]")
                 elif isinstance(item, Branch):
-                    source(f"o[{item.step!r}] = Raw({self._object(item.items)}.encode())")
+                    written = f"Raw({self._object(item.items)}.encode())"
+                    one = wrapped(item.step)
+                    source(f"o[{named(item.step)!r}] = {f'[{written}]' if one else written}")
             source("return o")
 
     def _row(self, repeat: Repeat) -> str:
@@ -260,10 +272,11 @@ class _Writer:
         """The f-string text of the members of one object, each after a comma."""
         template = ""
         for item in items:
-            key = _braced(f",{_quoted(item.step)}:")
+            key = _braced(f",{_quoted(named(item.step))}:")
             if isinstance(item, Branch):
                 # Not `_object`: what is unsafe is looked at together. `_whole` says which member may be first.
-                template += f"{key}{{{{{self._members(item.items, unsafe).removeprefix(',')}}}}}"
+                inner = f"{{{{{self._members(item.items, unsafe).removeprefix(',')}}}}}"
+                template += f"{key}[{inner}]" if wrapped(item.step) else key + inner
             elif isinstance(item, Leaf) and item.role == "const":
                 template += key + _braced(_quoted(str(item.lens.write(None))))
             elif isinstance(item, Leaf) and item.role == "parent":

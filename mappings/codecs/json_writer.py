@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from mappings.codecs.codec import inside_writer, needed, presence, value_of
+from mappings.codecs.json_places import named, wrapped
+from mappings.lens import Lens
+from mappings.lenses_numbers import SequenceLens
 from mappings.plan import Branch, Document, Inside, Item, Leaf, Repeat
 from mappings.source import Source
 
@@ -35,7 +38,7 @@ class Writer:
 
     def _items(self, out: str, items: list[Item], rows: dict[int, str]) -> None:
         for item in items:
-            place = f"{out}[{item.step!r}]"
+            place = f"{out}[{named(item.step)!r}]"
             if isinstance(item, Branch):
                 self._branch(place, item, rows)
             elif isinstance(item, Repeat):
@@ -57,7 +60,8 @@ class Writer:
         source = self.source
         always = self.empty or needed(branch.items) or any(isinstance(i, Repeat) for i in branch.items)
         with source.block(f"if {'True' if always else presence(branch.items)}:"):
-            source(f"{inner} = {place} = {{}}")
+            source(f"{inner} = {{}}")
+            source(f"{place} = {f'[{inner}]' if wrapped(branch.step) else inner}")
             self._items(inner, branch.items, rows)
 
     def _leaf(self, place: str, leaf: Leaf) -> None:
@@ -70,7 +74,12 @@ class Writer:
                 source(f"report.missing({this}, where)" if leaf.required else f"{place} = {self.empty}")
         with source.block("if v is not None:"):
             with source.block("try:"):
-                number = self.as_numbers and leaf.lens.numeric
+                number = self.as_numbers and leaf.lens.numeric and not _numbered(leaf.lens)
                 source(f"{place} = {f'number({write}(v))' if number else f'{write}(v)'}")
             with source.block("except Refused as no:"):
                 source(f"report.refused({this}, where, no, v)")
+
+
+def _numbered(lens: Lens) -> bool:
+    """Whether its zeros at the left count, which a number would lose."""
+    return isinstance(lens, SequenceLens) and lens.digits > 0

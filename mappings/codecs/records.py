@@ -120,6 +120,7 @@ class RecordsCodec(Codec):
         if len(data) > self.options.max_bytes:
             most = self.options.max_bytes
             raise Refused("size", f"报文超过 {most} 字节", f"longer than {most} bytes")
+        self.charset.expect(data)
         mark = self.charset.skipped
         start = len(mark) if mark and data.startswith(mark) else 0
         tree = self.tree(self.lines(data, start))

@@ -38,7 +38,9 @@ def compile_read(codec: RecordsCodec, record: Record, label: str) -> ReadRows | 
     if found.groups != len(texts):
         return None
     source.names |= {"found": found.findall, "Row": repeat.struct}
-    values = ", ".join(f"{c.attr}={c.value}" for c in columns if c.attr)
+    assumed = {name: source.new("assumed") for name in repeat.assumed}
+    source.names |= {assumed[name]: value for name, value in repeat.assumed.items()}
+    values = ", ".join([*(f"{c.attr}={c.value}" for c in columns if c.attr), *map("=".join, assumed.items())])
     counted = " and ".join(f"({c.value} == i or doubt())" for c in columns if c.text and not c.attr)
     target = f"({', '.join(texts)})" if len(texts) > 1 else texts[0] if texts else "_"
     with source.block("def read(data, start):"):

@@ -1,6 +1,6 @@
 """Reads one file of records as a stream.
 
-A block of whole lines takes the quick way; where it cannot, its halves do, down to the single lines that the
+A block of whole lines takes the quick way; where it cannot, its parts do, down to the single lines that the
 careful way then reads or refuses. A refused row is told of and left out, and reading goes on.
 """
 
@@ -19,6 +19,9 @@ from mappings.stream import RefusedRow, Rows
 if TYPE_CHECKING:
     from mappings.codecs.records_stream import RecordStreams
 
+#: A block that does not take the quick way is tried again in so many parts: with two, some refused rows in each
+#: thousand would have all others read again and again.
+_PARTS = 16
 #: A line of a file of records is far shorter; a file without line ends is none.
 _LONGEST = 1 << 20
 
@@ -42,6 +45,7 @@ class Reader(Rows):
         self._unknown: set[Any] = set()  #: sums that a refused row keeps us from knowing
         self._data = b""
         self._ended = False
+        self._plain = True  #: until now, nothing but ASCII
         self._offset = self._line = self._index = self._last = 0
         self._start()
 
@@ -62,11 +66,20 @@ class Reader(Rows):
     def _more(self) -> None:
         block = self._stream.read(self._size)
         self._ended = not block
+        if self._plain and not block.isascii():
+            self._expect(block)
         if self._ended and self._data and self._codec.end and not self._data.endswith(b"\n"):
             block = b"\n"  # the last line may lack its end
         self._data += block
         if len(self._data) - self._kept(0) > _LONGEST + self._size:
             raise self._error("size", "行过长", "a line is too long")
+
+    def _expect(self, block: bytes) -> None:
+        self._plain = False
+        try:
+            self._codec.charset.expect(block)
+        except Refused as no:
+            raise self._error(no.rule, no.zh, no.en) from None
 
     def _drop(self, size: int, lines: int) -> None:
         self._data = self._data[size:]
@@ -127,7 +140,7 @@ class Reader(Rows):
     def _rows(self, block: bytes, offset: int, line: int) -> list[Any]:
         rows = self._quick(block)
         if rows is None:
-            return self._halves(block, offset, line)
+            return self._parts(block, offset, line)
         self._count(rows)
         self._index += len(rows)
         return rows
@@ -146,14 +159,16 @@ class Reader(Rows):
             return None
         return rows
 
-    def _halves(self, block: bytes, offset: int, line: int) -> list[Any]:
+    def _parts(self, block: bytes, offset: int, line: int) -> list[Any]:
         lines = block.count(b"\n") if self._codec.end else len(block) // self._codec.width
         if lines <= 1:
             return self._carefully(_bare(block) if self._codec.end else block, offset, line)
-        half = self._cut(block, lines // 2)
-        return self._rows(block[:half], offset, line) + self._rows(
-            block[half:], offset + half, line + lines // 2
-        )
+        size, rows = -(-lines // _PARTS), []
+        for begun in range(0, lines, size):
+            end = self._cut(block, size) or len(block)
+            rows += self._rows(block[:end], offset, line + begun)
+            block, offset = block[end:], offset + end
+        return rows
 
     def _carefully(self, data: bytes, offset: int, number: int) -> list[Any]:
         streams = self._streams

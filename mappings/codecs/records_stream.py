@@ -106,6 +106,7 @@ class RecordStreams:
             self.checks.assumed(body, report)
             while (block := list(islice(source, _ROWS))) and not report.faults:
                 last = self.ordered(block, start, last, report)
+                self.checks.rows_assumed(self.repeat, block, start, report)
                 for added in tally:
                     tally[added] += added.of(block)
                 stream.write(self.write_rows(block, start, body, report, envelope))

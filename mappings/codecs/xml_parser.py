@@ -80,4 +80,7 @@ def _utf8(data: bytes, charset: str) -> bytes:
         name = charset  # declared so by those who know no other name for it
     if name is None or (data.startswith(_BOM) and name != "utf-8"):
         raise Refused("charset", "不支持的 XML 编码声明", "declares an encoding that is not agreed")
-    return data if name == "utf-8" else CHARSETS[name].decode(data).encode()
+    if name == "utf-8":
+        return data
+    CHARSETS[name].expect(data)
+    return CHARSETS[name].decode(data).encode()

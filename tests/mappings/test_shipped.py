@@ -47,7 +47,7 @@ def mapping(request: pytest.FixtureRequest) -> Mapping:
 
 def test_there_are_the_agreed_ones() -> None:
     assert len(HOSPITAL) == 8
-    assert len(BANKS) == 19
+    assert len(BANKS) == 48
     assert len(AGENCIES) == 24
     assert len(HL7) == 13
 

@@ -6,10 +6,10 @@ BUS     ?= auto
 SECONDS ?= 300
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test test-long fuzz lint format bench adapter schemas broker postgresql clean
+.PHONY: help setup demo test test-long fuzz lint format bench bench-records bench-sftp adapter schemas broker postgresql openssh clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## Create the environment in .venv (first run only)
 
@@ -22,10 +22,10 @@ ifeq ($(BUS),rabbitmq)
 endif
 	@$(BIN)/gateway demo --bus $(BUS) $(if $(ONCE),--once)
 
-test: setup broker postgresql ## All tests, against a real RabbitMQ and PostgreSQL that the tests start
+test: setup broker postgresql openssh ## All tests, against a real RabbitMQ and PostgreSQL that the tests start
 	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term:skip-covered $(ARGS)
 
-test-long: setup broker postgresql ## Long runs: 200 kills of the gateway under load, and what else takes minutes
+test-long: setup broker postgresql openssh ## Long runs: 200 kills of the gateway under load, and what else takes minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 fuzz: setup ## Hostile bytes for every shipped mapping: make fuzz [SECONDS=300]
@@ -39,6 +39,7 @@ lint: setup ## ruff, mypy --strict, import directions, mappings and configuratio
 	@$(BIN)/gateway check --config config
 	@$(BIN)/gateway check --config config/examples/partner-without-code
 	@$(BIN)/gateway check --config config/examples/inpatient-events
+	@$(BIN)/gateway check --config config/examples/file-exchange
 
 format: setup ## Let ruff arrange the code
 	@$(BIN)/ruff check --fix-only .
@@ -47,6 +48,12 @@ format: setup ## Let ruff arrange the code
 bench: setup broker ## The reference job, with its floor measured in the same run
 	@$(BIN)/python -m bench $(ARGS)
 	@$(BIN)/python -m bench.mappings
+
+bench-records: setup broker ## A bank file of a million payments to a million messages: make bench-records [ARGS="--records 100000"]
+	@$(BIN)/python -m bench.records $(ARGS)
+
+bench-sftp: setup openssh ## SFTP against OpenSSH's in the same run
+	@$(BIN)/python -m bench.sftp $(ARGS)
 
 adapter: setup ## Scaffold a new adapter that passes its tests: make adapter NAME=weather
 	@$(BIN)/python scripts/new_adapter.py $(NAME)
@@ -61,6 +68,9 @@ broker:
 
 postgresql:
 	@scripts/install-postgresql
+
+openssh:
+	@scripts/install-openssh
 
 clean: ## Remove the environment and all data of demo, tests and bench
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -16,7 +16,7 @@ from adapters.settlement import codec as national
 from adapters.settlement.details import fees_of
 from adapters.settlement.formats import Formats
 from adapters.settlement.settings import SettlementSettings
-from bench import records
+from bench import rows
 from bench.messages import Maker
 from gateway.canonical.settlement import ClaimSubmitted
 from gateway.transports.soap import xml
@@ -97,7 +97,7 @@ def main() -> None:
                 print(f"  {'sum':<36}{total:8.1f}")
             total = 0.0
         print(f"  {name:<36}{took:8.1f}")
-    records.main()
+    rows.main()
 
 
 if __name__ == "__main__":

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,12 +10,15 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from adapters.hospital.simulator import Answer, HospitalSimulator, invented
 from adapters.hospital.simulator.attacks import ATTACKS
+from demo import commands
 from demo.admitting import admissions
+from demo.bank import Banks
+from demo.banking import banking
 from demo.book import Book
 from demo.joined import Joined
 from demo.joining import joined_by_settings
 from demo.national import national_interface
-from demo.stage import COMMAND, HOSPITAL, PYTHON, Stage
+from demo.stage import HOSPITAL, Stage
 from demo.wards import Wards
 from gateway.audit import verify
 from gateway.store import open_reader
@@ -48,10 +48,13 @@ _OPEN = frozenset({"held", "pending", "sending", "waiting", "in-doubt", "dead"})
 class Day:
     """Plays the day and checks what it promised."""
 
-    def __init__(self, stage: Stage, book: Book, reactor: Any, agencies: Joined, wards: Wards) -> None:
+    def __init__(
+        self, stage: Stage, book: Book, reactor: Any, agencies: Joined, wards: Wards, banks: Banks
+    ) -> None:
         self.stage = stage
         self.agencies = agencies
         self.wards = wards
+        self.banks = banks
         self.book = book
         self.reactor = reactor
         self.hospital = HospitalSimulator(
@@ -79,6 +82,7 @@ class Day:
         await national_interface(self)
         await joined_by_settings(self)
         await admissions(self)
+        await banking(self)
         await self.province_down()
         await self.sudden_death()
         await self.proof()
@@ -324,12 +328,8 @@ class Day:
 
     def run(self, *arguments: str) -> bool:
         """A command as a person would type it; shown, so that they can."""
-        shown = [COMMAND, *arguments[2:]] if arguments[:2] == ("-m", "gateway") else [PYTHON, *arguments]
-        shown = [part.removeprefix(f"{Path.cwd()}/") for part in shown]
-        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
-        self.book.say(f"$ {shlex.join(shown)}")
-        for line in (done.stdout + done.stderr).strip().splitlines()[:2]:
-            self.book.say(f"  {line}")
+        done = commands.run(arguments)
+        commands.show(self.book, arguments, done)
         return done.returncode == 0
 
     def _nothing_open(self) -> bool:

@@ -43,7 +43,7 @@ class Joined:
         watched = {"path": str(self.folders["civil-affairs"]), "interval": "100ms"}
         stage.join(
             JOINING,
-            **{
+            {
                 "market-regulator": {"settings": {"inbound": {"listen": f"127.0.0.1:{market}"}}},
                 "civil-affairs": {"settings": {"inbound": watched}},
                 "insurer": {"settings": {"outbound": way}},

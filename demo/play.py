@@ -18,6 +18,7 @@ def run(*, once: bool, bus: str) -> int:
     from twisted.internet.defer import Deferred  # noqa: PLC0415 - after the reactor was chosen
     from twisted.python.failure import Failure  # noqa: PLC0415
 
+    from demo.bank import Banks  # noqa: PLC0415
     from demo.book import Book  # noqa: PLC0415
     from demo.day import Day  # noqa: PLC0415
     from demo.joined import Joined  # noqa: PLC0415
@@ -34,11 +35,13 @@ def run(*, once: bool, bus: str) -> int:
         stage.prepare(usual_ports=True)
         agencies = Joined(stage, reactor)
         wards = Wards(stage, reactor)
+        banks = Banks(stage, reactor)
         stage.start_platform()
         agencies.start()
         wards.start()
+        await banks.start()
         stage.start_gateway()
-        day = Day(stage, book, reactor, agencies, wards)
+        day = Day(stage, book, reactor, agencies, wards, banks)
         await day.play()
         book.close()
         code = 0 if book.kept else 1

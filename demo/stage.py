@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,19 +97,22 @@ class Stage:
         for stem, change in changes.items():
             self._change(stem if stem == "gateway" else f"partners/{stem}", change)
 
-    def join(self, example: Path, *, before: bool = False, **changes: dict[str, Any]) -> None:
+    def join(self, example: Path, changes: Mapping[str, Any], *, before: bool = False) -> None:
         """Adds the partners of another example by copying their files, as an operator would.
 
         Args:
-            before: its routes decide before those that are there.
             changes: partner → keys to change in its file.
+            before: its routes decide before those that are there.
         """
-        for part in ("partners", "mappings", "secrets"):
+        for part in ("partners", "mappings", "profiles", "secrets"):
             if (example / part).is_dir():
                 shutil.copytree(example / part, self.config / part, dirs_exist_ok=True)
         routes = self.config / "routes.yaml"
         both = [file.read_text(encoding="utf-8") for file in (routes, example / "routes.yaml")]
         routes.write_text("\n".join(reversed(both) if before else both), encoding="utf-8")
+        for name, part in (("payments.yaml", "accounts"), ("people.yaml", "people")):
+            if (example / name).exists():
+                _append(self.config / name, part, example / name)
         for partner, change in changes.items():
             self._change(f"partners/{partner}", change)
 
@@ -158,9 +162,13 @@ class Stage:
 
     def start_agency(self, url: str, *arguments: str) -> None:
         """A further simulated partner, which answers at the URL once it is there."""
+        self.start_partner(lambda: get(url) is not None, *arguments)
+
+    def start_partner(self, there: Callable[[], object], *arguments: str) -> None:
+        """The same, for one that shows otherwise that it is there."""
         process = self._process(*arguments)
         self._agencies.append(process)
-        self._until(lambda: get(url) is not None, process, "the agency")
+        self._until(there, process, "the partner")
 
     def start_gateway(self, *, wait: bool = True) -> None:
         """The gateway, ready to work."""
@@ -226,6 +234,16 @@ class Stage:
     def clear_faults(self) -> None:
         """The platform behaves again."""
         post(f"{self.control}/faults", {"clear": True})
+
+
+def _append(file: Path, part: str, addition: Path) -> None:
+    """Adds the entries of a list to those of another file; where there is none, this is the first."""
+    if not file.exists():
+        shutil.copy(addition, file)
+        return
+    content, more = (yaml.load(one.read_text(encoding="utf-8"), yaml.BaseLoader) for one in (file, addition))
+    content[part] += more[part]
+    file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
 def _merge(into: dict[str, Any], change: dict[str, Any]) -> None:

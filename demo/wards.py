@@ -30,13 +30,13 @@ class Wards:
         self.address = f"127.0.0.1:{police}"
         stage.join(
             EVENTS,
-            **{
+            {
                 "hospital-b": {"settings": {"hl7": {"listen": f"127.0.0.1:{self.port}"}}},
                 "inpatient-register": {"settings": {"outbound": {"path": str(self.register)}}},
             },
         )
         service = {"url": f"http://{self.address}/nciic"}
-        stage.join(CHECK, before=True, police={"settings": {"service": service}})
+        stage.join(CHECK, {"police": {"settings": {"service": service}}}, before=True)
         ward = Ward(dt.datetime.now(_CHINA).replace(microsecond=0))
         self.engine = HospitalEngine("127.0.0.1", self.port, ward=ward, repeats=3, reactor=reactor)
 

@@ -39,7 +39,7 @@ def _sender(settings: GenericSettings, context: Context) -> GenericSender | None
 def _receiver(settings: GenericSettings, context: Context) -> Receiver | None:
     if settings.inbound is None:
         return None
-    return settings.inbound.receiver(Desk(settings.formats, context, settings.reply_timeout))
+    return settings.inbound.serve(Desk(settings.formats, context, settings.reply_timeout))
 
 
 def _checker(settings: GenericSettings, context: Context) -> GenericChecker | None:

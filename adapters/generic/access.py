@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from adapters.generic.refusals import Refused
 from gateway.contract import Context, Secret, Settings
@@ -17,14 +17,6 @@ from gateway.transports.http import Request, tif
 
 Header = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,60}$")]
 Fields: TypeAlias = tuple[tuple[str, str], ...]
-
-
-def _network(text: str) -> str:
-    ip_network(text)  # ValueError names what is wrong with it
-    return text
-
-
-Network = Annotated[str, AfterValidator(_network)]
 
 
 class NoAuthentication(Settings):

@@ -36,7 +36,10 @@ class Desk:
         Raises:
             Refused: the message is wrong, or there is no answer (yet).
         """
-        inbound = self._understood(form, tree, raw, traceparent)
+        return await self.accept(form, self.understood(form, tree, raw, traceparent))
+
+    async def accept(self, form: Format, inbound: Inbound) -> Body:
+        """Hands a message that is understood to the engine. Raises as `take`."""
         try:
             if form.one_way:
                 receipt = await self._inbox.accept(inbound)
@@ -100,7 +103,8 @@ class Desk:
         except Unavailable as error:
             raise refusals.later(error) from None
 
-    def _understood(self, form: Format, tree: Any, raw: bytes, traceparent: str) -> Inbound:
+    def understood(self, form: Format, tree: Any, raw: bytes, traceparent: str = "") -> Inbound:
+        """What a message says. Raises Refused where it is wrong."""
         own = form.settings
         try:
             envelope = form.request.read_envelope(tree)

@@ -30,6 +30,11 @@ class Format:
     settings: OperationSettings
     index: int  #: its place among the settings' operations
 
+    @property
+    def opaque(self) -> bool:
+        """Its files travel as they are; there is no mapping."""
+        return self.settings.opaque
+
     @cached_property
     def request(self) -> Mapping:
         return mapping_of(self.settings.request)
@@ -63,6 +68,11 @@ class Format:
         """Mappings that cannot be read or are of another message type, and fields they have not."""
         own = self.settings
         here = f"operations[{self.index}]"
+        if self.opaque:
+            yield from slots(
+                own.reference, f"{here}.reference", (_SLOTS | {"file_name"}) - {"reference", "time"}
+            )
+            return
         inbound = own.direction == "inbound"
         reply = own.reply_type or RECEIPT
         request = yield from _usable(own.request, own.type, not inbound, f"{here}.request")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -17,6 +17,10 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,60}$"
 #: A way into an answer by names, from the top: `head/code`.
 Place = Annotated[str, StringConstraints(pattern=r"^[^/\s]+(/[^/\s]+)*$")]
 Codes = Annotated[tuple[str, ...], Field(examples=[["0"]])]
+
+#: In the place of a mapping: files of this operation travel as they are.
+FILE: Final = "file"
+FILE_TYPE: Final = "file.exchange.submitted.v1"
 
 _UNSENT = frozenset({401, 403, 404, 405, 406, 407, 415, 429})
 
@@ -126,7 +130,10 @@ class OperationSettings(Settings):
         description="应答的规范报文类型 / canonical type of the answer",
         examples=["identity.person.answered.v1"],
     )
-    request: MappingRef = Field(description="请求的映射 / mapping of the request")
+    request: Literal["file"] | MappingRef = Field(
+        description="请求的映射；file 为原样转送的文件，不读内容 / mapping of the request; file for files that travel as they are",
+        examples=["mappings/registration.yaml"],
+    )
     reply: MappingRef | None = Field(
         default=None,
         description="应答的映射；单向送来的报文可用它写回执 / mapping of the answer; of the receipt for one-way inbound",
@@ -137,7 +144,7 @@ class OperationSettings(Settings):
     )
     id: str | None = Field(
         default=None,
-        description="对方报文编号所在字段（规范字段或 envelope 行）：重复的编号只生效一次 / the field with the partner's own id: a repeated one has one effect",
+        description="对方报文编号所在字段（规范字段或 envelope 行）：重复的编号只生效一次；request: file 时为 content（默认，同内容即同一份）或 file_name / the field with the partner's own id: a repeated one has one effect; of files content (the default: equal contents are one message) or file_name",
         examples=["notice_no"],
     )
     order_by: str | None = Field(
@@ -153,7 +160,7 @@ class OperationSettings(Settings):
     reference: str = Field(
         default="{message_id}",
         min_length=1,
-        description="我方送出的编号：{message_id} {date} {serial:8} {region} / our number for what is sent",
+        description="我方送出的编号：{message_id} {date} {serial:8} {region}，request: file 时另有 {file_name} / our number for what is sent; of files also {file_name}",
         examples=["GW{date}{serial:8}"],
     )
     envelope: dict[str, str] = Field(
@@ -188,11 +195,31 @@ class OperationSettings(Settings):
             )
         if self.style == "request-reply" and self.reply is None:
             raise ValueError("request-reply 须填 reply / request-reply needs the mapping of its reply")
+        if self.opaque:
+            self._carried()
         if self.direction == "inbound":
-            if self.id is None:
+            if self.id is None and not self.opaque:
                 raise ValueError("inbound 须填 id / an inbound operation needs id")
             return self
         return self._settled()
+
+    @property
+    def opaque(self) -> bool:
+        """Its files travel as they are."""
+        return self.request == FILE
+
+    def _carried(self) -> None:
+        """Of a file nobody reads, nothing can be written in another form."""
+        if self.type != FILE_TYPE:
+            raise ValueError(f"request: file 的 type 为 {FILE_TYPE} / the type of files is {FILE_TYPE}")
+        if any((self.reply_type, self.reply, self.refusal, self.query, self.envelope)):
+            raise ValueError(
+                "request: file 不能有应答、拒绝、查询的映射 / files have no mappings of replies, refusals or queries"
+            )
+        if self.id not in (None, "content", "file_name"):
+            raise ValueError(
+                "request: file 的 id 为 content 或 file_name / the id of files is content or file_name"
+            )
 
     def _settled(self) -> OperationSettings:
         if self.refusal is not None or self.id is not None:

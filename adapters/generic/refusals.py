@@ -44,9 +44,16 @@ class Refused(Exception):
         return f"{self.code} {self.field} {self.rule}".strip()
 
     @property
+    def told(self) -> tuple[str, str]:
+        """What is wrong first, and how much more is, in Chinese and in English."""
+        if not self.more:
+            return self.zh, self.en
+        return f"{self.zh}（另有 {len(self.more)} 处错误）", f"{self.en} (and {len(self.more)} more)"
+
+    @property
     def words(self) -> str:
         """Chinese, then English."""
-        return f"{self.zh} / {self.en}"
+        return " / ".join(self.told)
 
     def details(self) -> dict[str, str]:
         """What is known of it, by name."""
@@ -89,9 +96,6 @@ def invalid(error: MappingError) -> Refused:
         for fault in error.faults
     )
     first.more = tuple(others)
-    if others:
-        first.zh += f"（另有 {len(others)} 处错误）"
-        first.en += f" (and {len(others)} more)"
     return first
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 from adapters.generic.answers import Done, Proof
 from adapters.generic.formats import Format, Formats, fill, label
 from adapters.generic.operations import InquirySettings
-from adapters.generic.transports.link import Link, Looking
+from adapters.generic.transports.link import Carrying, Link, Looking
 from gateway.canonical import Message
+from gateway.canonical.exchange import FileSubmitted
 from gateway.contract import (
     Absent,
     Accepted,
@@ -23,6 +25,7 @@ from gateway.contract import (
     ReverseOutcome,
     Unknown,
 )
+from gateway.transports.files import Content
 from mappings import MappingError
 
 #: Partners read dates and times as China's.
@@ -46,9 +49,13 @@ class GenericSender:
         form = self._formats.sending(message.type)
         own = form.settings
         values = self._values(message)
+        if isinstance(message.data, FileSubmitted):
+            values["file_name"] = message.data.file_name
         if "{serial" in own.reference:
             values["serial"] = str(await self._context.serials.next("reference"))
         values["reference"] = fill(own.reference, values)
+        if form.opaque:
+            return Prepared(operation=form.name, reference=values["reference"], content=b"")
         try:
             content = form.request.encode(message.data, _filled(own.envelope, values))
         except MappingError as error:
@@ -63,9 +70,11 @@ class GenericSender:
 
     async def send(self, message: Message, prepared: Prepared) -> Outcome:
         """One attempt. Raises PartnerDown where nothing was handed over."""
-        del message
         form = self._formats.named(prepared.operation)
-        proof = await self._link.send(form, prepared.reference, prepared.content)
+        if form.opaque and isinstance(self._link, Carrying):
+            proof = await self._link.carry(form, prepared.reference, self._content(message))
+        else:
+            proof = await self._link.send(form, prepared.reference, prepared.content)
         if isinstance(proof, Done):
             return _accepted(form, proof)
         if isinstance(proof, Absent):  # the codes of a query have no meaning here
@@ -76,7 +85,8 @@ class GenericSender:
         """Asks by the settings' query, or looks where the way can."""
         form = self._formats.named(prepared.operation)
         if form.settings.query is None and isinstance(self._link, Looking):
-            proof = await self._link.look(form, prepared.reference, prepared.content)
+            content = self._content(message) if form.opaque else prepared.content
+            proof = await self._link.look(form, prepared.reference, content)
         else:
             proof = await self._ask(form, form.settings.query, "query", message, prepared)
         if isinstance(proof, Done):
@@ -106,6 +116,12 @@ class GenericSender:
         values = {**self._values(message), "reference": prepared.reference}
         content = mapping.encode(message.data, _filled(inquiry.envelope, values))
         return await self._link.send(form, prepared.reference, content, asked, inquiry.answer)
+
+    def _content(self, message: Message) -> Content:
+        """What is attached, opened piece by piece as often as it is asked for."""
+        if message.attachment is None:
+            return b""
+        return partial(self._context.attachments.read, message.attachment)
 
     def _values(self, message: Message) -> dict[str, str]:
         now = self._context.clock.now().astimezone(CHINA)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from adapters.generic.formats import Formats
 from adapters.generic.operations import OperationSettings
 from adapters.generic.transports import INBOUND, OUTBOUND
+from adapters.generic.transports.files import AccountInbound, AccountOutbound
 from gateway.contract import ConfigError, Duration, Settings
 
 
@@ -19,10 +20,12 @@ class GenericSettings(Settings):
         description="它送来的和我方送去的报文 / what it sends us and what we send it"
     )
     inbound: INBOUND | None = Field(
-        default=None, description="对方送来的通道：soap、http、folder、sftp / the way by which it reaches us"
+        default=None,
+        description="对方送来的通道：soap、http、folder、sftp、sftp-account / the way by which it reaches us",
     )
     outbound: OUTBOUND | None = Field(
-        default=None, description="我方送去的通道：soap、http、folder、sftp / the way by which we reach it"
+        default=None,
+        description="我方送去的通道：soap、http、folder、sftp、sftp-account / the way by which we reach it",
     )
     reply_timeout: Duration = Field(
         default=30.0,
@@ -43,7 +46,8 @@ class GenericSettings(Settings):
             raise ValueError("每种报文类型只能有一个送去的操作 / one outbound operation for each type")
         for direction, way in (("inbound", self.inbound), ("outbound", self.outbound)):
             used = any(operation.direction == direction for operation in self.operations)
-            if used != (way is not None):
+            # Whoever only fetches logs in, too: an account may have nothing that comes in.
+            if used != (way is not None) and not isinstance(way, AccountInbound):
                 raise ValueError(f"{direction} 的操作与通道须同时填写 / operations and a way go together")
         return self
 
@@ -66,8 +70,22 @@ def problems(settings: GenericSettings) -> Iterator[ConfigError]:
     yield from found
     if found:
         return  # what the mappings are not, a way cannot be held against
+    if isinstance(settings.outbound, AccountOutbound) and (
+        not isinstance(settings.inbound, AccountInbound) or settings.inbound.path != settings.outbound.path
+    ):
+        zh = "须有 inbound.kind: sftp-account，且 path 相同：对方由此登录取走"
+        en = "needs inbound.kind: sftp-account with the same path: by it the partner logs in and fetches"
+        yield ConfigError(zh, en, path="outbound.path")
     if settings.outbound is not None and not settings.outbound.looks:
         yield from (p for form in formats.going("outbound") for p in form.unasked())
     for name, way in (("inbound", settings.inbound), ("outbound", settings.outbound)):
+        carried = [form for form in formats.going(name) if form.opaque]
+        if way is not None and carried and not way.carries:
+            zh, en = (
+                "此通道不能原样转送文件，请用 folder、sftp 或 sftp-account",
+                "this way cannot carry files: use folder, sftp or sftp-account",
+            )
+            yield ConfigError(zh, en, path=f"operations[{carried[0].index}].request")
+            continue
         for problem in way.problems(formats) if way is not None else ():
             yield ConfigError(problem.zh, problem.en, path=f"{name}.{problem.path}".rstrip("."))

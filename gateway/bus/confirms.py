@@ -12,12 +12,40 @@ from twisted.internet.defer import Deferred
 from gateway.bus.contract import BusError
 
 
+class Window:
+    """Publishes that were written together: answered for when the last of them is, by the first refusal if any."""
+
+    def __init__(self, count: int) -> None:
+        self.answer: Deferred[None] = Deferred()
+        self._left = count
+        self._refusal: BaseException | None = None
+
+    def callback(self, _: None) -> None:
+        """One of them is confirmed."""
+        self._left -= 1
+        if not self._left:
+            self._end()
+
+    def errback(self, error: BaseException) -> None:
+        """One of them is not."""
+        self._refusal = self._refusal or error
+        self.callback(None)
+
+    def _end(self) -> None:
+        if self.answer.called:
+            return  # whoever waited has given up
+        if self._refusal is None:
+            self.answer.callback(None)
+        else:
+            self.answer.errback(self._refusal)
+
+
 class Confirms:
     """The unanswered publishes of one channel, oldest first."""
 
     def __init__(self) -> None:
         self.last_tag = 0
-        self._waiting: dict[int, Deferred[None]] = {}
+        self._waiting: dict[int, Deferred[None] | Window] = {}
         self._oldest = 1  # no publish before this one is waiting
         self._seen_by_watch = 0
 
@@ -30,6 +58,14 @@ class Confirms:
         answer: Deferred[None] = Deferred()
         self._waiting[self.last_tag] = answer
         return answer
+
+    def expect_many(self, count: int) -> Deferred[None]:
+        """Count as many publishes, and return what fires when all of them are answered."""
+        window = Window(count)
+        first = self.last_tag + 1
+        self.last_tag += count
+        self._waiting.update(dict.fromkeys(range(first, self.last_tag + 1), window))
+        return window.answer
 
     def confirmed(self, tag: int, multiple: bool) -> None:
         """The broker has taken responsibility."""
@@ -55,7 +91,7 @@ class Confirms:
         """Begin the watch anew: the broker had said that it would not answer for a while."""
         self._seen_by_watch = 0
 
-    def _take(self, tag: int, multiple: bool) -> list[Deferred[None]]:
+    def _take(self, tag: int, multiple: bool) -> list[Deferred[None] | Window]:
         """Remove before anything is fired: what is called then may publish again."""
         if not multiple:
             answer = self._waiting.pop(tag, None)

@@ -166,6 +166,17 @@ class Bus(Protocol):
         """
         ...
 
+    def publish_many(
+        self, queue: str, messages: Sequence[tuple[str, bytes]], headers: Mapping[str, str]
+    ) -> Deferred[None]:
+        """Put several (message id, body) into one queue at once, at least one, in their order; nothing is routed.
+
+        Fires when the bus has taken responsibility for all of them. Fails as `publish` does, with the first
+        refusal, when the bus has answered for each: some of the others may have been taken. The routing key that
+        consumers see is the queue's name.
+        """
+        ...
+
     def consume(self, queue: str, handler: Handler, prefetch: int) -> Deferred[Consumer]:
         """Hand messages of the queue to `handler`, at most `prefetch` unsettled at a time.
 

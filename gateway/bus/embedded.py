@@ -19,6 +19,7 @@ from itertools import count
 import structlog
 from twisted.internet.defer import Deferred, fail, succeed
 
+from gateway.bus.confirms import Window
 from gateway.bus.contract import (
     BusDown,
     BusError,
@@ -117,11 +118,19 @@ class EmbeddedBus:
     def publish(
         self, routing_key: str, message_id: str, body: bytes, headers: Mapping[str, str]
     ) -> Deferred[None]:
+        try:
+            queues = self._routes.get(routing_key) or self._find_route(routing_key)
+        except ValueError as error:
+            return fail(error)
+        return self._put(queues, routing_key, message_id, body, headers)
+
+    def _put(
+        self, queues: list[_Queue], routing_key: str, message_id: str, body: bytes, headers: Mapping[str, str]
+    ) -> Deferred[None]:
         if self._state != "connected":
             return fail(BusDown("the bus is not running"))
         try:
             short_string(message_id)  # what RabbitMQ could not carry is refused here too
-            queues = self._routes.get(routing_key) or self._find_route(routing_key)
         except ValueError as error:
             return fail(error)
         refusal = self._refusal(queues, routing_key, len(body))
@@ -134,6 +143,16 @@ class EmbeddedBus:
             queue.ready.append(message)
             self._wake(queue)
         return succeed(None)
+
+    def publish_many(
+        self, queue: str, messages: Sequence[tuple[str, bytes]], headers: Mapping[str, str]
+    ) -> Deferred[None]:
+        window = Window(len(messages))
+        found = [self._queues[queue]] if queue in self._queues else []
+        for message_id, body in messages:
+            published = self._put(found, queue, message_id, body, headers)
+            published.addCallbacks(window.callback, lambda failure: window.errback(failure.value))
+        return window.answer
 
     def consume(self, queue: str, handler: Handler, prefetch: int) -> Deferred[Consumer]:
         source = self._queues.get(queue)

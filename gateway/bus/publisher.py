@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
 from gateway.bus.confirms import Confirms
 from gateway.bus.connection import AmqpConnection, RpcChannel
-from gateway.bus.contract import Blocked, BusDown, Nacked, Overloaded, Unroutable
+from gateway.bus.contract import Blocked, BusDown, BusError, Nacked, Overloaded, Unroutable
 from gateway.bus.frames import ACK, METHOD, NACK, PUBLISH_TAG, PublishWriter, read_settle
 
 
@@ -51,12 +51,9 @@ class Publisher:
     ) -> Deferred[None]:
         """See `gateway.bus.contract.Bus.publish`."""
         confirms = self.confirms
-        if self._down is not None:
-            return fail(self._down)
-        if self.blocked is not None:
-            return fail(Blocked(f"the broker takes no messages: {self.blocked}"))
-        if len(confirms) >= self._most:
-            return fail(Overloaded(f"{self._most} publishes wait for confirmation"))
+        refusal = self._refusal(1)
+        if refusal is not None:
+            return fail(refusal)
         try:
             frames = self._writer.write(confirms.last_tag + 1, routing_key, message_id, body, headers)
         except ValueError as error:
@@ -64,6 +61,31 @@ class Publisher:
         confirmed = confirms.expect()
         self._connection.write(frames)
         return confirmed
+
+    def publish_many(
+        self, queue: str, messages: Sequence[tuple[str, bytes]], headers: Mapping[str, str]
+    ) -> Deferred[None]:
+        """See `gateway.bus.contract.Bus.publish_many`."""
+        refusal = self._refusal(len(messages))
+        if refusal is not None:
+            return fail(refusal)
+        try:
+            frames = self._writer.write_many(self.confirms.last_tag + 1, queue, messages, headers)
+        except ValueError as error:
+            return fail(error)
+        confirmed = self.confirms.expect_many(len(messages))
+        self._connection.write(frames)
+        return confirmed
+
+    def _refusal(self, count: int) -> BusError | None:
+        """Why so many cannot be published now."""
+        if self._down is not None:
+            return self._down
+        if self.blocked is not None:
+            return Blocked(f"the broker takes no messages: {self.blocked}")
+        if len(self.confirms) + count > self._most:
+            return Overloaded(f"{self._most} publishes wait for confirmation")
+        return None
 
     def lost(self, error: BusDown) -> None:
         """Fail everything unanswered: whether the broker has it cannot be known any more."""

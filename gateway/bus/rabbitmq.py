@@ -123,6 +123,14 @@ class RabbitMqBus:
             return fail(BusDown(self._last_error or "not connected to the broker"))
         return session.publisher.publish(routing_key, message_id, body, headers)
 
+    def publish_many(
+        self, queue: str, messages: Sequence[tuple[str, bytes]], headers: Mapping[str, str]
+    ) -> Deferred[None]:
+        session = self._session
+        if session is None:
+            return fail(BusDown(self._last_error or "not connected to the broker"))
+        return session.publisher.publish_many(queue, messages, headers)
+
     def consume(self, queue: str, handler: Handler, prefetch: int) -> Deferred[Consumer]:
         consumption = _Consumption(self, queue, handler, prefetch)
         self._consumptions.append(consumption)

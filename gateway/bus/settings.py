@@ -36,6 +36,7 @@ class BusSettings(BaseModel):
     queue_prefix: str = Field(
         "gateway.partner.", max_length=100, description="what partners' queues begin with"
     )
+    feed_prefix: str = Field("gateway.feed.", max_length=100, description="what feeds' queues begin with")
     max_unconfirmed: int = Field(10_000, ge=1, description="publishes that may wait for confirmation")
     heartbeat: int = Field(20, ge=1, le=600, description="seconds; a silent broker is given up shortly after")
     connect_timeout: float = Field(10.0, gt=0, description="seconds for connecting, topology included")
@@ -50,3 +51,7 @@ class BusSettings(BaseModel):
     def queue_of(self, partner: str) -> str:
         """Name the queue of a partner."""
         return self.queue_prefix + partner
+
+    def feed_queue_of(self, feed: str) -> str:
+        """Name the queue that a feed's consumer reads."""
+        return self.feed_prefix + feed

@@ -14,6 +14,17 @@ from gateway.canonical.registry import BODIES, Body
 _TYPES: dict[type[Body], str] = {body: name for name, body in BODIES.items()}
 
 
+class Attachment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Content too large to travel with its message: the gateway keeps it sealed, the message carries its claim."""
+
+    claim: str  #: UUIDv7, under which the gateway keeps it
+    size: int  #: bytes, as received
+    sha256: str  #: of the content as received, in hexadecimal
+    name: str | None = None  #: of the file, as its sender called it
+    media_type: str | None = None
+    records: int | None = None  #: how many canonical records were read from it and are kept beside it
+
+
 class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One business message, whatever language it came in.
 
@@ -38,6 +49,7 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omi
     purpose: str | None = None  #: why personal data is asked for
     traceparent: str | None = None  #: W3C trace context
     mapping: str | None = None  #: `name@version` of the mapping that read it
+    attachment: Attachment | None = None
     data: Body
 
     def __repr__(self) -> str:

@@ -164,3 +164,15 @@ class ReconciliationReported(Struct, frozen=True, forbid_unknown_fields=True, kw
     control_sum: Fen
     currency: str = "CNY"
     lines: tuple[ReconciliationLine, ...] = ()
+
+
+class ItemReturned(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`payment.item.returned.v1`: one result of a `BatchReturned`, as a message of its own for systems that book
+    item by item."""
+
+    batch_id: Reference | None = None
+    initiating_party_id: Reference | None = None
+    returned_on: dt.date | None = None
+    stage: Stage
+    currency: str = "CNY"
+    result: PaymentResult

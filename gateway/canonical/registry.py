@@ -25,6 +25,7 @@ from gateway.canonical.care import (
     ResultReported,
 )
 from gateway.canonical.catalogue import CatalogueMatched, CatalogueMatchWithdrawn
+from gateway.canonical.exchange import FileSubmitted
 from gateway.canonical.filing import (
     ChronicDiseaseAnswer,
     ChronicDiseaseFiled,
@@ -93,6 +94,7 @@ from gateway.canonical.outpatient import (
 )
 from gateway.canonical.payment import (
     BatchReturned,
+    ItemReturned,
     PaymentBatch,
     ReconciliationReported,
     StatusReported,
@@ -147,6 +149,8 @@ Body: TypeAlias = (
     | ReversalDone
     | PaymentBatch
     | BatchReturned
+    | ItemReturned
+    | FileSubmitted
     | StatusReported
     | ReconciliationReported
     | StatementReported
@@ -260,6 +264,8 @@ BODIES: dict[str, type[Body]] = {
     "settlement.reversal.done.v1": ReversalDone,
     "payment.batch.submitted.v1": PaymentBatch,
     "payment.batch.returned.v1": BatchReturned,
+    "payment.item.returned.v1": ItemReturned,
+    "file.exchange.submitted.v1": FileSubmitted,
     "payment.status.reported.v1": StatusReported,
     "payment.reconciliation.reported.v1": ReconciliationReported,
     "account.statement.reported.v1": StatementReported,

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gateway.audit.entry import decode as decode_entry
-from gateway.canonical import Message
+from gateway.canonical import Attachment, Message
 from gateway.cli.masking import masked
 from gateway.contract import ConfigError
+from gateway.contract.privacy import mask_text
 from gateway.engine.config import Configuration
 from gateway.store.api import DeliveryRow, Found, MessageRow
 from gateway.store.reader import Reader
 
 if TYPE_CHECKING:
     from gateway.engine.vault import Vault
+    from gateway.store.chest import Chest
 
 _ROW_FACTS = "id type direction partner partner_message_id correlation_id causation_id region subject mapping created deadline"
 _DELIVERY_FACTS = "id partner operation style state attempts resolutions reason created updated next_at reference reply_id owner"
@@ -100,6 +102,47 @@ def content(configuration: Configuration, life: Life, *, hidden: bool) -> dict[s
     return {message_id: _shown(message, hidden) for message_id, message in opened.items()}
 
 
+def the_attachment(configuration: Configuration, life: Life) -> Attachment | None:
+    """What the message carries beside its body.
+
+    Raises:
+        ConfigError: the keys are missing, or the payload was erased.
+    """
+    return opening_vault(configuration).open_message(life.row.body, life.row.id).attachment
+
+
+def attachment_facts(configuration: Configuration, life: Life, *, hidden: bool) -> dict[str, Any] | None:
+    """The same in plain types; None also where it cannot be opened, which the content says."""
+    try:
+        kept = the_attachment(configuration, life)
+    except ConfigError:
+        return None
+    if kept is None:
+        return None
+    facts = {
+        "name": kept.name,
+        "media_type": kept.media_type,
+        "size": kept.size,
+        "records": kept.records,
+        "sha256": kept.sha256,
+    }
+    if hidden and kept.name is not None:
+        facts["name"] = mask_text(kept.name)
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def opening_chest(configuration: Configuration) -> Chest:
+    """The chest, to read from.
+
+    Raises:
+        ConfigError: the keys are missing.
+    """
+    from gateway.store.chest import Chest  # noqa: PLC0415
+    from gateway.store.keyring import KeyRing  # noqa: PLC0415
+
+    return Chest(configuration.data_dir / "chest", KeyRing.load(configuration.keyring_file))
+
+
 def opening_vault(configuration: Configuration) -> Vault:
     """A vault that opens what this node has sealed.
 
@@ -129,12 +172,13 @@ def listed(found: Found) -> dict[str, Any]:
     }
 
 
-def as_facts(life: Life, shown: dict[str, Any]) -> dict[str, Any]:
+def as_facts(life: Life, shown: dict[str, Any], attachment: dict[str, Any] | None) -> dict[str, Any]:
     """The whole life, for programs. Times are milliseconds since 1970 UTC."""
     return {
         **_facts(life.row, _ROW_FACTS),
         "deliveries": [_facts(d, _DELIVERY_FACTS) for d in life.deliveries],
         "audit": _audit_facts(life.audit),
+        "attachment": attachment,
         "content": shown,
     }
 

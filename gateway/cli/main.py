@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from gateway.cli import audit, check, codes, mapping, message, partner, run
+from gateway.cli import audit, batch, check, codes, feed, mapping, message, partner, payment, people, run
 from gateway.cli.output import Exit, report
 
 _HELP = """通衢：医保经办机构集成网关。
@@ -61,6 +61,10 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(partner.app, name="partner")
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(codes.app, name="codes")
+app.add_typer(feed.app, name="feed")
+app.add_typer(payment.app, name="payment")
+app.add_typer(batch.app, name="batch")
+app.add_typer(people.app, name="person")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import acts
+from gateway.cli import acts, content
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -142,13 +142,14 @@ def show(
         from gateway.cli.viewing import record_view  # noqa: PLC0415
 
         record_view(configuration, [told.row.id], why)
-    content = life.content(configuration, told, hidden=not unmask)
+    shown = life.content(configuration, told, hidden=not unmask)
+    attachment = life.attachment_facts(configuration, told, hidden=not unmask)
     if as_json:
-        print_json(life.as_facts(told, content))
+        print_json(life.as_facts(told, shown, attachment))
     else:
         if any(reply.id == message for reply in told.replies):
             say(f"{message} 是对下面这条报文的答复", f"{message} is the reply to this message")
-        _print(told, content)
+        _print(told, shown, attachment)
 
 
 def _row(found: Any) -> tuple[str, ...]:
@@ -157,7 +158,7 @@ def _row(found: Any) -> tuple[str, ...]:
     return moment(row.created), row.id, row.type, row.partner, row.subject or "", owed
 
 
-def _print(told: Any, content: Any) -> None:
+def _print(told: Any, shown: Any, attachment: Any) -> None:
     row = told.row
     facts = (
         ("标识 id", row.id),
@@ -176,8 +177,11 @@ def _print(told: Any, content: Any) -> None:
     for delivery in told.deliveries:
         _print_delivery(delivery)
     _print_audit(told.audit)
+    if attachment is not None:
+        rows = [(name, str(value)) for name, value in attachment.items()]
+        table(("", ""), rows, "附件 attachment（取出 to take it out: gateway message content）")
     say("内容 content:")
-    print_json(content)
+    print_json(shown)
 
 
 def _print_audit(entries: Any) -> None:
@@ -243,3 +247,4 @@ def _time(text: str | None, option: str) -> int | None:
 
 
 acts.add_to(app)
+content.add_to(app)

@@ -83,7 +83,8 @@ class Case:
     @property
     def too_late(self) -> bool:
         """Nobody waits for the reply any more: the gateway will end it instead of sending it."""
-        expired = self.message.deadline is not None and self.message.deadline <= _now()
+        waited_for = self.delivery.style == "request-reply" and self.message.deadline is not None
+        expired = waited_for and (self.message.deadline or 0) <= _now()
         return self.operation is not None and gives_up(self.operation, self.delivery.attempts, expired)
 
 
@@ -117,9 +118,9 @@ def find_case(
 def case_of(configuration: Configuration, delivery: DeliveryRow, message: MessageRow) -> Case:
     """The delivery with what the configuration knows of it."""
     known = configuration.partners.get(delivery.partner)
-    operations = () if known is None else known.operations
+    operations = configuration.house.get(delivery.partner, ()) if known is None else known.operations
     operation = next((o for o in operations if o.name == delivery.operation and o.direction == "out"), None)
-    return Case(delivery, message, operation, known is not None and known.enabled and operation is not None)
+    return Case(delivery, message, operation, operation is not None and (known is None or known.enabled))
 
 
 def require_possible(case: Case, choice: Choice, *, confirmed: bool) -> None:

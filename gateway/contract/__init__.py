@@ -2,10 +2,12 @@
 
 from gateway.contract.adapter import (
     Adapter,
+    Attachments,
     Checker,
     CheckStep,
     Clock,
     Context,
+    Evidence,
     Handled,
     Inbound,
     Inbox,
@@ -42,13 +44,14 @@ from gateway.contract.outcome import (
     ReverseOutcome,
     Unknown,
 )
-from gateway.contract.settings import Duration, Endpoint, HttpUrl, Secret, Settings, Size
+from gateway.contract.settings import Duration, Endpoint, HttpUrl, Network, Secret, Settings, Size
 
 __all__ = [
     "CONTRACT_VERSION",
     "Absent",
     "Accepted",
     "Adapter",
+    "Attachments",
     "CheckStep",
     "Checker",
     "Clock",
@@ -57,6 +60,7 @@ __all__ = [
     "Context",
     "Duration",
     "Endpoint",
+    "Evidence",
     "GatewayError",
     "Handled",
     "HttpUrl",
@@ -65,6 +69,7 @@ __all__ = [
     "Listeners",
     "Log",
     "Manifest",
+    "Network",
     "Operation",
     "Outcome",
     "PartnerDown",

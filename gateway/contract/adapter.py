@@ -11,14 +11,14 @@ Each ability is a small protocol of its own; an adapter offers only those its ki
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from gateway.canonical import Body, Message
+from gateway.canonical import Attachment, Body, Message
 from gateway.contract.errors import ConfigError
 from gateway.contract.manifest import Manifest, Operation
 from gateway.contract.outcome import Outcome, QueryOutcome, ReverseOutcome
@@ -61,7 +61,7 @@ class Inbound:
     """What a partner sent, understood: the body, and everything the envelope needs to know."""
 
     body: Body
-    raw: bytes  #: as received; kept sealed, audited by digest
+    raw: bytes  #: as received; kept sealed, audited by digest. Empty with an `attachment`, which is the evidence
     partner_message_id: str  #: the idempotency key; same id and same raw meaning → the stored answer
     region: str
     mapping: str  #: `name@version`
@@ -72,6 +72,7 @@ class Inbound:
     idempotency: bytes | None = (
         None  #: what must be equal for "the same message"; default: the canonical body
     )
+    attachment: Attachment | None = None  #: what `Inbox.keep` gave for a large file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,18 @@ class Receipt:
 
     message_id: str
     repeated: bool = False  #: the same message had been accepted before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """That the audit log holds what became of a message; anybody can verify it with the log's public key alone."""
+
+    index: int  #: of the entry in the log
+    entry: bytes  #: the entry's bytes, as they are hashed
+    proof: bytes  #: inclusion proof under a signed checkpoint (c2sp.org/tlog-proof), a file to hand out
+    vkey: str  #: the log's public key
+    #: Key of the digest in the entry, for whoever has the content: HMAC-SHA-256(salt, content) is that digest.
+    salt: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +163,21 @@ class Listeners(Protocol):
         ...
 
 
+class SftpListeners(Protocol):
+    """SFTP listeners shared by all partners: several may have accounts on one `host:port`."""
+
+    async def add(
+        self, reactor: Any, endpoint: str, key_file: Path, account: Any, limits: Any, owner: str = ""
+    ) -> Any:
+        """Lets an account of `gateway.transports.sftp` in. Returns an object with `port: int` and `async remove()`.
+
+        Raises:
+            ConfigError: the account's name is taken, the port cannot be opened, or another partner has opened it with
+                another host key or other limits.
+        """
+        ...
+
+
 class Inbox(Protocol):
     """The engine's door for what partners send. Every method returns only after its commit."""
 
@@ -178,6 +206,32 @@ class Inbox(Protocol):
         which it is on record; answer only after that. If the store cannot commit, raises Unavailable."""
         ...
 
+    async def keep(
+        self,
+        file: Path,
+        *,
+        name: str | None = None,
+        media_type: str | None = None,
+        records: Iterable[Struct] | None = None,
+    ) -> Attachment:
+        """Takes a sealed, durable copy of a file of any size, for an `Inbound.attachment` to name.
+
+        Args:
+            records: the canonical records read from the file, kept beside it. Iterated in a thread, while it is
+                copied; whatever that raises is raised here, and nothing is kept.
+
+        A copy that no accepted message names is removed after a while.
+
+        Raises:
+            Unavailable: it cannot be kept now, such as for want of room.
+        """
+        ...
+
+    async def evidence(self, message_id: str) -> Evidence | None:
+        """The audit log's proof that this message was accepted; None until it is in a signed checkpoint, about
+        a second after the commit."""
+        ...
+
     async def reference(self, partner_message_id: str) -> str | None:
         """The reference (such as a msgid) under which an earlier message of this partner was sent on; None
         where no such message was accepted, or it ended without being sent.
@@ -186,6 +240,37 @@ class Inbox(Protocol):
             Unavailable: it has not been sent on yet, or may be sent once more; the partner should ask again later.
         """
         ...
+
+
+class Attachments(Protocol):
+    """Large contents, kept sealed beside the store. Iterating blocks: do it in a thread, not in the reactor's."""
+
+    def read(self, attachment: Attachment) -> Iterator[bytes]:
+        """The content in pieces of about a mebibyte. What has been changed on disk ends in an error, not in bytes.
+
+        Raises:
+            ConfigError: it is not there any more, or does not open under the key ring.
+        """
+        ...
+
+    def records(self, attachment: Attachment, start: int = 0) -> Iterator[bytes]:
+        """Its canonical records as JSON, one by one, from number `start` (counted from 0). Raises as `read`."""
+        ...
+
+
+class _NoAttachments:
+    def read(self, attachment: Attachment) -> Iterator[bytes]:
+        raise ConfigError("此处没有附件", "no attachments are kept here")
+
+    def records(self, attachment: Attachment, start: int = 0) -> Iterator[bytes]:
+        return self.read(attachment)
+
+
+class _NoSftp:
+    async def add(
+        self, reactor: Any, endpoint: str, key_file: Path, account: Any, limits: Any, owner: str = ""
+    ) -> Any:
+        raise ConfigError("此处没有 SFTP 服务器", "there is no SFTP server here", path="listen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +293,10 @@ class Context:
     #: Tells how far a long `Sender.send` has come: its `Prepared.reference`, how many parts of how many are done.
     #: Operators see it with the delivery. May be called as often as one likes.
     progress: Callable[[str, int, int], None] = lambda _reference, _done, _total: None
+    #: Contents too large for a message, by the claim it carries.
+    attachments: Attachments = field(default_factory=_NoAttachments)
+    #: Where partners log in to us to exchange files.
+    sftp: SftpListeners = field(default_factory=_NoSftp)
 
 
 class Prepared(Struct, frozen=True, kw_only=True):

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+)
 
-__all__ = ["Duration", "Endpoint", "HttpUrl", "Secret", "Settings", "Size"]
+__all__ = ["Duration", "Endpoint", "HttpUrl", "Network", "Secret", "Settings", "Size"]
 
 
 class Settings(BaseModel):
@@ -44,6 +53,11 @@ def _size(value: Any) -> Any:
     return int(match[1]) * _BYTES[match[2]]
 
 
+def _network(text: str) -> str:
+    ip_network(text)  # ValueError names what is wrong with it
+    return text
+
+
 #: Seconds; written `500ms`, `30s`, `5min`, `2h`, `1d`.
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0, examples=["30s"])]
 #: Bytes; written `512KiB`, `1MiB`.
@@ -57,3 +71,5 @@ Endpoint = Annotated[
 HttpUrl = Annotated[
     str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$"), Field(examples=["https://10.0.0.5/api"])
 ]
+#: `10.1.0.0/16`, or one address.
+Network = Annotated[str, AfterValidator(_network)]

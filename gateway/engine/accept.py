@@ -9,44 +9,35 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from gateway.canonical import Message, type_of
-from gateway.canonical.envelope import encode_body
-from gateway.contract import (
-    Clock,
-    Conflict,
-    Handled,
-    Inbound,
-    Log,
-    Pending,
-    Receipt,
-    Refusal,
-    Reject,
-    Replied,
-    Unavailable,
-)
+from gateway.canonical import Message
+from gateway.contract import Clock, Operation
 from gateway.engine.journal import Journal
-from gateway.engine.lifecycle import DEAD, FINAL, HELD, PENDING, WAITING
+from gateway.engine.keeping import Keeping
+from gateway.engine.lifecycle import HELD, PENDING
 from gateway.engine.observer import Observer
 from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox, routing_key
+from gateway.engine.proving import Proofs
 from gateway.engine.replies import Replies
 from gateway.engine.routes import Router, Target
 from gateway.engine.vault import Vault
-from gateway.store.api import Accept, AuditRow, DeliveryRow, Existing, MessageRow, Record, Store
+from gateway.store.api import Accept, AuditRow, DeliveryRow, MessageRow, Store
+from gateway.store.chest import Chest
 
-#: No reply will follow by itself: a person closed the delivery, or must act first.
-_NOTHING_COMES = FINAL | {DEAD}
 #: After so long a held delivery is looked at even if nothing else has drawn attention to it.
 LOOK_AGAIN_MS = 5_000
-
-#: Puts the question that must be answered before a held message goes on.
-Ask = Callable[[Message], None]
 
 
 def milliseconds(moment: dt.datetime) -> int:
     """Milliseconds since 1970, as the store keeps times."""
     return int(moment.timestamp() * 1000)
+
+
+def style_of(message: Message, operation: Operation) -> str:
+    """Whether somebody waits for what becomes of a delivery: a deadline says so, if the operation has an answer."""
+    return "one-way" if message.deadline is None or operation.style == "one-way" else "request-reply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +52,28 @@ class Acceptor:
     replies: Replies
     order: Order
     observer: Observer
+    keeping: Keeping
+    proofs: Proofs
     ids: Callable[[], str]
     clock: Clock
+
+    @property
+    def chest(self) -> Chest:
+        """Where attachments are."""
+        return self.keeping.chest
+
+
+class Owing(Protocol):
+    """The parts that making a message needs: an `Acceptor`, or what a person's program has of it."""
+
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def chest(self) -> Chest: ...
+    @property
+    def ids(self) -> Callable[[], str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,7 @@ class Owed:
 
 
 def owe(
-    parts: Acceptor,
+    parts: Owing,
     message: Message,
     targets: Sequence[Target],
     raw: bytes,
@@ -110,17 +121,19 @@ def owe(
         raw=evidence.blob,
     )
     deliveries = tuple(_delivery(parts, message, row.created, target, held=held) for target in targets)
-    audit: tuple[AuditRow, ...] = (parts.journal.accepted(message, evidence.digest, sealed.digest),)
+    kept = message.attachment
+    digest = evidence.digest if kept is None else parts.chest.digest(kept.claim)
+    audit: tuple[AuditRow, ...] = (parts.journal.accepted(message, digest, sealed.digest),)
     return Owed(message, sealed.blob, deliveries), Accept(row, deliveries, audit)
 
 
-def _delivery(parts: Acceptor, message: Message, created: int, target: Target, *, held: bool) -> DeliveryRow:
+def _delivery(parts: Owing, message: Message, created: int, target: Target, *, held: bool) -> DeliveryRow:
     return DeliveryRow(
         id=parts.ids(),
         message_id=message.id,
         partner=target.partner,
         operation=target.operation.name,
-        style="one-way" if message.deadline is None else "request-reply",
+        style=style_of(message, target.operation),
         state=HELD if held else PENDING,
         routing_key=routing_key(message.type, message.region, target.partner),
         ordering_key=message.ordering_key,
@@ -137,201 +150,3 @@ def publish(parts: Acceptor, owed: Owed) -> None:
         parts.order.remember(delivery.partner, delivery.ordering_key)
         if delivery.state == PENDING:
             parts.outbox.publish(delivery, owed.body, fresh=True)
-
-
-def _may_go_out(delivery: DeliveryRow) -> bool:
-    """Whether a delivery may reach its partner after what is taken back now."""
-    if delivery.state in (HELD, PENDING, WAITING):
-        return True
-    if delivery.state in FINAL:
-        return False
-    if delivery.state == DEAD:
-        return delivery.reference is None  # a person may still let it go
-    # Under way or in doubt. One-way messages that turn out to be reversed are sent anew, under a new reference.
-    return delivery.reference is None or delivery.style == "one-way"
-
-
-class PartnerInbox:
-    """The `Inbox` of one partner."""
-
-    def __init__(self, partner: str, parts: Acceptor, log: Log, ask: Ask) -> None:
-        self._partner = partner
-        self._parts = parts
-        self._log = log
-        self._ask = ask
-
-    async def accept(self, inbound: Inbound) -> Receipt:
-        """See `gateway.contract.Inbox.accept`."""
-        owed, unit = self._understand(inbound, None)
-        existing = await self._commit(unit)
-        if existing is not None:
-            self._same(existing, unit.message, inbound)
-            return Receipt(message_id=existing.message_id, repeated=True)
-        self._publish(owed)
-        return Receipt(message_id=owed.message.id)
-
-    async def request(self, inbound: Inbound, timeout: float) -> Replied | Pending:
-        """See `gateway.contract.Inbox.request`."""
-        deadline = self._parts.clock.now() + dt.timedelta(seconds=timeout)
-        owed, unit = self._understand(inbound, deadline)
-        reply = self._parts.replies.wait(owed.message.id, timeout)
-        try:
-            existing = await self._commit(unit)
-        except BaseException:
-            self._parts.replies.forget(owed.message.id)
-            raise
-        if existing is not None:
-            self._parts.replies.forget(owed.message.id)
-            self._same(existing, unit.message, inbound)
-            return await self._answer_again(existing.message_id, timeout)
-        self._publish(owed)
-        answer = await reply
-        if answer is not None:
-            return Replied(message_id=owed.message.id, reply=answer)
-        return await self._stored_answer(owed.message.id, repeated=False)
-
-    async def refuse(self, refusal: Refusal) -> str:
-        """See `gateway.contract.Inbox.refuse`."""
-        parts = self._parts
-        refusal_id = parts.ids()
-        detail: dict[str, str | int] = {"code": refusal.code, "bytes": len(refusal.raw)}
-        if refusal.field:
-            detail["field"] = refusal.field
-        if refusal.rule:
-            detail["rule"] = refusal.rule
-        if refusal.partner_message_id:
-            detail["partner_message_id"] = refusal.partner_message_id
-        await self._on_record("message.refused", refusal_id, refusal.raw, detail)
-        parts.observer.refused(self._partner, refusal.code)
-        self._log.warning(
-            "message.refused", refusal=refusal_id, code=refusal.code, field=refusal.field, rule=refusal.rule
-        )
-        return refusal_id
-
-    async def handled(self, handled: Handled) -> str:
-        """See `gateway.contract.Inbox.handled`."""
-        handled_id = self._parts.ids()
-        detail: dict[str, str | int] = {"kind": handled.kind, "bytes": len(handled.raw)}
-        if handled.partner_message_id:
-            detail["partner_message_id"] = handled.partner_message_id
-        await self._on_record("message.handled", handled_id, handled.raw, detail)
-        self._log.info("message.handled", message=handled_id, kind=handled.kind)
-        return handled_id
-
-    async def _on_record(self, event: str, identity: str, raw: bytes, detail: dict[str, str | int]) -> None:
-        """An audit entry of its own, for what is no message of the store."""
-        parts = self._parts
-        witness = parts.vault.witness(raw, identity) if raw else None
-        if witness is not None:
-            detail["sealed_salt"] = witness.text
-        entry = parts.journal.entry(
-            event,
-            message=identity,
-            partner=self._partner,
-            digest=None if witness is None else witness.digest,
-            detail=detail,
-        )
-        await parts.store.commit(Record((entry,)))
-
-    async def reference(self, partner_message_id: str) -> str | None:
-        """See `gateway.contract.Inbox.reference`."""
-        found = await self._parts.store.by_partner_id(self._partner, partner_message_id)
-        if found is None:
-            return None
-        sent = next((d.reference for d in found.deliveries if d.reference), None)
-        if any(_may_go_out(d) for d in found.deliveries):
-            # Whoever takes it back now would take back nothing, and be wrong later.
-            raise Unavailable(
-                "原报文尚未送出，或将再次送出，请稍后重试",
-                "the original is still to be sent on, or sent again: try again later",
-            )
-        return sent
-
-    def _understand(self, inbound: Inbound, deadline: dt.datetime | None) -> tuple[Owed, Accept]:
-        """Makes the message and the unit that commits it.
-
-        Raises:
-            Reject: no route.
-        """
-        parts = self._parts
-        message_type = type_of(inbound.body)
-        targets = parts.router.targets(message_type, self._partner, inbound.region)
-        if not targets:
-            raise Reject(
-                f"没有为 {message_type} 配置路由",
-                f"no route takes {message_type} from here",
-                code="no-route",
-            )
-        message_id = parts.ids()
-        message = Message(
-            id=message_id,
-            source=f"/partners/{self._partner}",
-            type=message_type,
-            time=parts.clock.now(),
-            subject=inbound.subject,
-            partner=self._partner,
-            partner_message_id=inbound.partner_message_id,
-            correlation_id=message_id,
-            region=inbound.region,
-            deadline=deadline,
-            ordering_key=inbound.ordering_key,
-            purpose=inbound.purpose,
-            traceparent=inbound.traceparent,
-            mapping=inbound.mapping,
-            data=inbound.body,
-        )
-        content = inbound.idempotency if inbound.idempotency is not None else encode_body(inbound.body)
-        # Bodies of different types may have the same fields, and mean the opposite of each other.
-        same = message_type.encode() + b"\n" + content
-        first = parts.router.first(message_type, self._partner, inbound.region)
-        return owe(parts, message, targets, inbound.raw, same, held=first is not None)
-
-    async def _commit(self, unit: Accept) -> Existing | None:
-        parts = self._parts
-        began = parts.clock.monotonic()
-        existing = await parts.store.commit(unit)
-        if existing is None:
-            parts.observer.accepted(self._partner, unit.message.type, parts.clock.monotonic() - began)
-            self._log.info("message.accepted", message=unit.message.id, type=unit.message.type)
-        else:
-            parts.observer.repeated(self._partner, unit.message.type)
-            self._log.info("message.repeated", message=existing.message_id, type=unit.message.type)
-        return existing
-
-    def _publish(self, owed: Owed) -> None:
-        publish(self._parts, owed)
-        if owed.deliveries[0].state == HELD:
-            self._ask(owed.message)
-
-    def _same(self, existing: Existing, row: MessageRow, inbound: Inbound) -> None:
-        if existing.idempotency != row.idempotency:
-            raise Conflict(
-                f"报文标识 {inbound.partner_message_id} 已用于另一笔内容不同的报文",
-                f"message id {inbound.partner_message_id} was used before for a different message",
-                code="duplicate-msgid",
-                field="msgid",
-                rule="unique",
-            )
-
-    async def _answer_again(self, message_id: str, timeout: float) -> Replied | Pending:
-        """The stored reply, or a wait for the one that is still to come."""
-        reply = self._parts.replies.wait(message_id, timeout)
-        answer = await self._stored_answer(message_id, repeated=True)
-        if isinstance(answer, Replied) or answer.state in _NOTHING_COMES:
-            self._parts.replies.forget(message_id)
-            return answer
-        late = await reply
-        if late is not None:
-            return Replied(message_id=message_id, reply=late, repeated=True)
-        return await self._stored_answer(message_id, repeated=True)
-
-    async def _stored_answer(self, message_id: str, *, repeated: bool) -> Replied | Pending:
-        deliveries = await self._parts.store.deliveries_of(message_id)
-        for delivery in deliveries:
-            if delivery.reply_id is not None:
-                row = await self._parts.store.message(delivery.reply_id)
-                if row is not None:
-                    reply = self._parts.vault.open_message(row.body, row.id)
-                    return Replied(message_id=message_id, reply=reply, repeated=repeated)
-        state = deliveries[0].state if deliveries else PENDING
-        return Pending(message_id=message_id, state=state)

@@ -13,21 +13,26 @@ import structlog
 from gateway import __version__
 from gateway.bus import Bus, BusDown, BusStatus, make_bus
 from gateway.canonical import IdSource
-from gateway.contract import Clock, Context, Log, Receiver
+from gateway.contract import Clock, Context, Log, Receiver, Resolver, Sender
 from gateway.contract.randomness import RandomPool
-from gateway.engine.accept import Acceptor, PartnerInbox, milliseconds
+from gateway.engine.accept import Acceptor, milliseconds
 from gateway.engine.admin import Admin
+from gateway.engine.assembly_house import House
 from gateway.engine.auditing import AuditLog
 from gateway.engine.clearance import Clearance
 from gateway.engine.config import Configuration, Partner
 from gateway.engine.deliver import Courier, Receiving
 from gateway.engine.gate import Gate
+from gateway.engine.house import HouseTarget
+from gateway.engine.inbox import PartnerInbox
 from gateway.engine.journal import Journal
 from gateway.engine.keeper import Keeper
-from gateway.engine.lifecycle import Backoff
+from gateway.engine.keeping import Forgotten, Keeping
+from gateway.engine.lifecycle import Backoff, Policy
 from gateway.engine.observe.metrics import Metrics
 from gateway.engine.order import Order
 from gateway.engine.outbox import Outbox
+from gateway.engine.proving import Proofs
 from gateway.engine.recorder import Recorder
 from gateway.engine.replies import Replies
 from gateway.engine.resolve import Mediator, Resolving
@@ -36,14 +41,19 @@ from gateway.engine.vault import Vault
 from gateway.engine.world import BlockSerials, StoredReplayGuard, SystemClock
 from gateway.store import SqlStore, open_store
 from gateway.store.api import Record
+from gateway.store.chest import Chest
 from gateway.store.keyring import KeyRing
 from gateway.transports.http.listeners import Listeners
+from gateway.transports.sftp.server_listeners import SftpListeners
 from scheduler import Duty
 
 _LEASE_MS = 5_000
 _RENEW = 1.5
 _LOST_CHECK = 5.0
 _COUNT = 5.0
+_PAYMENTS = 2.0
+#: Seconds a shelf of the chest: all 256 of them within the hour.
+_SHELF = 14.0
 
 
 class Gateway:
@@ -61,6 +71,7 @@ class Gateway:
         self.bus: Bus = make_bus(configuration.gateway.bus, reactor)
         self.metrics = Metrics()
         self.listeners = Listeners(reactor)
+        self.sftp = SftpListeners()
         self.couriers: dict[str, Courier] = {}
         self.mediators: dict[str, Mediator] = {}
         self.receivers: dict[str, Receiver] = {}
@@ -84,6 +95,9 @@ class Gateway:
         await self._start_bus()
         for partner in configuration.enabled:
             self._open(partner)
+        for target in self.house.targets.values():
+            self._open_house(target)
+        await self.house.declare()
         for courier in self.couriers.values():
             await courier.start()
         await self._start_duties()
@@ -96,6 +110,7 @@ class Gateway:
         """Takes no more, finishes what is under way, signs what is written."""
         for receiver in self.receivers.values():
             await receiver.stop()
+        self.house.stop()
         for courier in self.couriers.values():
             await courier.stop()
         for duty in self._duties:
@@ -117,8 +132,15 @@ class Gateway:
         self.outbox = Outbox(self.bus, self.log)
         self.replies = Replies(self.reactor)
         self.order = Order(exclusive=self.store.exclusive)
+        self.keeping = Keeping(
+            Chest(configuration.data_dir / "chest", self.keyring, self.random), self.ids, self.reactor
+        )
+        self.keeping.chest.tidy()
+        self.house = House(self)
         operations = {p.name: p.operations for p in configuration.enabled}
-        self.router = Router(configuration.routes, operations)
+        operations |= configuration.house
+        feeds = {feed.target: feed.source for feed in configuration.gateway.feeds}
+        self.router = Router(configuration.routes, operations, feeds)
         self.recorder = Recorder(
             store,
             self.vault,
@@ -140,11 +162,14 @@ class Gateway:
             replies=self.replies,
             order=self.order,
             observer=self.metrics,
+            keeping=self.keeping,
+            proofs=Proofs(configuration.audit_folder, store, self.vault, self.keeping),
             ids=self.ids,
             clock=self.clock,
         )
         self.clearance = Clearance(self.acceptor, self.recorder, self.log)
         self.recorder.ended = self.clearance.ended
+        self.forgotten = Forgotten(self.keeping, store, self.log)
         self.keeper = Keeper(
             store,
             self.bus,
@@ -168,31 +193,53 @@ class Gateway:
         log = self.log.bind(partner=partner.name)  # type: ignore[attr-defined]
         context = self._context(partner, log)
         adapter, settings = partner.adapter, partner.settings
-        outbound = {o.name: o for o in partner.operations if o.direction == "out"}
         sender = adapter.sender(settings, context)
         if sender is not None:
-            to = Receiving(
-                partner=partner.name,
-                queue=self.configuration.gateway.bus.queue_of(partner.name),
-                sender=sender,
-                operations=outbound,
-                policy=partner.policy,
-                concurrency=partner.concurrency,
-            )
-            gate = Gate(self.reactor, Backoff(first=0.5, longest=15.0))
-            self.couriers[partner.name] = Courier(to, self.bus, self.recorder, gate, self.instance, log)
-            resolving = Resolving(partner.name, adapter.resolver(settings, context), outbound, partner.policy)
-            self.mediators[partner.name] = Mediator(resolving, self.recorder, log)
+            resolver = adapter.resolver(settings, context)
+            self._deliver_to(partner, sender, resolver, partner.policy, log)
         receiver = adapter.receiver(settings, context)
         if receiver is not None:
             self.receivers[partner.name] = receiver
 
-    def _context(self, partner: Partner, log: Log) -> Context:
-        state_dir = self.configuration.data_dir / "adapters" / partner.name
+    def _open_house(self, target: HouseTarget) -> None:
+        """The same for a part of the gateway."""
+        engine = self.configuration.gateway.engine
+        policy = Policy(retry=engine.retry.backoff(), resolve=engine.in_doubt.backoff())
+        log = self.log.bind(partner=target.name)  # type: ignore[attr-defined]
+        self._deliver_to(target, target.sender, target.resolver, policy, log)
+
+    def _deliver_to(
+        self,
+        to: Partner | HouseTarget,
+        sender: Sender,
+        resolver: Resolver | None,
+        policy: Policy,
+        log: Log,
+    ) -> None:
+        """Whatever is owed to `to` is delivered, and its doubts are settled."""
+        outbound = {o.name: o for o in to.operations if o.direction == "out"}
+        receiving = Receiving(
+            partner=to.name,
+            queue=self.configuration.gateway.bus.queue_of(to.name),
+            sender=sender,
+            operations=outbound,
+            policy=policy,
+            concurrency=to.concurrency,
+        )
+        gate = Gate(self.reactor, Backoff(first=0.5, longest=15.0))
+        self.couriers[to.name] = Courier(receiving, self.bus, self.recorder, gate, self.instance, log)
+        self.mediators[to.name] = Mediator(Resolving(to.name, resolver, outbound, policy), self.recorder, log)
+
+    def progress_of(self, target: str) -> Callable[[str, int, int], None]:
+        """How far a long delivery has come, for people. The courier is made later than who tells it."""
 
         def progress(reference: str, done: int, total: int) -> None:
-            self.couriers[partner.name].progress(reference, done, total)
+            self.couriers[target].progress(reference, done, total)
 
+        return progress
+
+    def _context(self, partner: Partner, log: Log) -> Context:
+        state_dir = self.configuration.data_dir / "adapters" / partner.name
         return Context(
             partner=partner.name,
             region=partner.region,
@@ -203,9 +250,11 @@ class Gateway:
             inbox=PartnerInbox(partner.name, self.acceptor, log, self.clearance.begin),
             replay=StoredReplayGuard(self.store, partner.name, self.clock),
             listeners=self.listeners,
+            sftp=self.sftp,
             reactor=self.reactor,
             state_dir=state_dir,
-            progress=progress,
+            progress=self.progress_of(partner.name),
+            attachments=self.keeping.chest,
             mappings=self.configuration.gateway.mappings,
         )
 
@@ -239,7 +288,10 @@ class Gateway:
             due,
             self._duty("find-abandoned", max(sweep, 1.0), self.keeper.find_abandoned),
             lost,
+            self._duty("forgotten-attachments", _SHELF, self.forgotten.look),
         ]
+        if self.house.desk is not None:
+            self._duties.append(self._duty("payments", _PAYMENTS, self.house.desk.look_after))
         for duty in self._duties:
             duty.start()
 

@@ -3,6 +3,8 @@
     config/gateway.yaml        this node: store, bus, audit, engine, logs
     config/partners/*.yaml     one file per partner
     config/routes.yaml         where messages go, first fit decides
+    config/payments.yaml       accounts and what may be paid from them; absent: no payments
+    config/people.yaml         who may approve and release, with public keys
 
 `load` gives a configuration that can be run; `lint` gives all that is wrong with one. Both read the same
 way, so what `lint` accepts, `load` accepts.
@@ -17,14 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from gateway.contract import Adapter, Operation, Settings
-from gateway.engine import config_notes
+from gateway.engine import config_feeds, config_notes
 from gateway.engine.config_model import EngineSettings, GatewaySettings, PartnerSettings
 from gateway.engine.config_partners import read_partner
+from gateway.engine.config_payments import check_payments, read_payments
 from gateway.engine.config_problem import ConfigurationError, Problem
 from gateway.engine.config_read import Draft, read_gateway, read_routes
 from gateway.engine.config_rules import cross_check
+from gateway.engine.house import PAYMENTS
 from gateway.engine.lifecycle import Policy
 from gateway.engine.routes import Route
+from gateway.payments.desk import OPERATIONS
+from gateway.payments.people import Person
+from gateway.payments.settings import PaymentsSettings
 
 __all__ = ["Configuration", "ConfigurationError", "Partner", "Problem", "lint", "load", "notes"]
 
@@ -56,11 +63,19 @@ class Configuration:
     gateway: GatewaySettings
     partners: Mapping[str, Partner]  #: by name, disabled ones included
     routes: tuple[Route, ...]
+    payments: PaymentsSettings | None = None  #: `payments.yaml`; None: no payments desk
+    people: tuple[Person, ...] = ()  #: `people.yaml`: whose signatures count
 
     @property
     def enabled(self) -> tuple[Partner, ...]:
         """The partners that take part."""
         return tuple(partner for partner in self.partners.values() if partner.enabled)
+
+    @property
+    def house(self) -> Mapping[str, tuple[Operation, ...]]:
+        """What the gateway's own parts take, by their names among the receivers."""
+        feeds = config_feeds.operations(self.gateway.feeds, self.gateway.bus)
+        return feeds if self.payments is None else {PAYMENTS: OPERATIONS, **feeds}
 
     @property
     def data_dir(self) -> Path:
@@ -81,6 +96,11 @@ class Configuration:
     def keyring_file(self) -> Path:
         """The keys of payloads at rest."""
         return self.gateway.keyring_file or self.data_dir / "keys" / "payload.keys"
+
+    @property
+    def tag_file(self) -> Path:
+        """The key of the tags by which payments are compared."""
+        return self.keyring_file.with_name("payment.tag")
 
 
 def load(folder: Path, environment: Mapping[str, str] | None = None) -> Configuration:
@@ -112,7 +132,14 @@ def load(folder: Path, environment: Mapping[str, str] | None = None) -> Configur
         for partner in draft.complete
     }
     routes = tuple(entry.route for entry in draft.routes)
-    return Configuration(folder=draft.folder, gateway=draft.gateway, partners=partners, routes=routes)
+    return Configuration(
+        folder=draft.folder,
+        gateway=draft.gateway,
+        partners=partners,
+        routes=routes,
+        payments=draft.payments,
+        people=draft.people,
+    )
 
 
 def lint(folder: Path, environment: Mapping[str, str] | None = None) -> list[Problem]:
@@ -130,8 +157,10 @@ def _draft(folder: Path, environment: Mapping[str, str] | None) -> Draft:
     read_gateway(draft)
     for file in draft.partner_files():
         read_partner(draft, file)
+    read_payments(draft)
     read_routes(draft)
     cross_check(draft)
+    check_payments(draft)
     return draft
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, field
 
 from gateway.bus.settings import BusSettings
 from gateway.contract import Duration, Endpoint, Settings
+from gateway.engine.config_feeds import FeedSettings
 from gateway.engine.lifecycle import Backoff
 from gateway.store.settings import StoreSettings
 
@@ -119,6 +120,9 @@ class GatewaySettings(Settings):
         description="自有映射与代码表的目录，覆盖或补充随附的 / folders of mappings and code tables of your own, which"
         " replace shipped ones of the same name and version, or add to them",
         examples=[["mappings"]],
+    )
+    feeds: tuple[FeedSettings, ...] = Field(
+        default=(), description="向内部系统馈送 / what goes to systems of the house"
     )
     logs: LogSettings = LogSettings()
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from pydantic import BaseModel
 
+from gateway.engine import config_feeds, config_payments
 from gateway.engine.config_listeners import is_loopback
 from gateway.engine.config_problem import Place, Problem, path_of
 from gateway.engine.config_read import Draft, PartnerDraft
@@ -19,6 +20,11 @@ def notes(draft: Draft) -> list[Problem]:
         if partner.base.enabled and partner.settings is not None:
             found |= set(_open_doors(partner, partner.settings, ("settings",)))
             found |= set(_impatience(draft, partner))
+    if draft.gateway is not None:
+        document = draft.documents["gateway.yaml"]
+        for place, expected, zh, en in config_feeds.notes(draft.gateway.feeds, draft.gateway.bus):
+            found.add(Problem(document.file, document.line(place), path_of(place), expected, zh, en))
+    found |= set(config_payments.notes(draft))
     return sorted(found)
 
 

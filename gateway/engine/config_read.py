@@ -11,12 +11,15 @@ from typing import Any
 from pydantic import SecretStr
 
 from gateway.contract import Adapter, Operation, Settings
+from gateway.engine import config_feeds
 from gateway.engine.config_model import FirstSettings, GatewaySettings, PartnerSettings, RouteSettings
 from gateway.engine.config_problem import Place, Problem
 from gateway.engine.config_schema import anchored, validate
 from gateway.engine.config_secrets import fill
 from gateway.engine.config_yaml import Document, read
 from gateway.engine.routes import First, Route
+from gateway.payments.people import Person
+from gateway.payments.settings import PaymentsSettings
 from gateway.store.settings import SQLITE
 
 
@@ -66,6 +69,11 @@ class Draft:
     gateway: GatewaySettings | None = None
     partners: list[PartnerDraft] = field(default_factory=list)
     routes: list[RouteDraft] = field(default_factory=list)
+    house: dict[str, tuple[Operation, ...]] = field(
+        default_factory=dict
+    )  #: parts of the gateway that take messages
+    payments: PaymentsSettings | None = None
+    people: tuple[Person, ...] = ()
     documents: dict[str, Document] = field(default_factory=dict)
     unreadable_partners: bool = False  #: some file told no name: rules about unknown partners would mislead
 
@@ -109,6 +117,8 @@ def read_gateway(draft: Draft) -> None:
     settings = validate(GatewaySettings, document, document.value, unfilled=unfilled)
     if settings is not None:
         draft.gateway = _with_store(anchored(settings, draft.folder), draft.folder)
+        config_feeds.examine(document, draft.gateway.feeds)
+        draft.house.update(config_feeds.operations(draft.gateway.feeds, draft.gateway.bus))
 
 
 def _with_store(gateway: GatewaySettings, folder: Path) -> GatewaySettings:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from gateway.canonical import BODIES
+from gateway.contract import Operation
+from gateway.engine.config_feeds import fed
 from gateway.engine.config_first import examine
 from gateway.engine.config_listeners import listeners
 from gateway.engine.config_problem import Place
 from gateway.engine.config_read import Draft, PartnerDraft, RouteDraft
 from gateway.engine.config_schema import suggestion
 from gateway.engine.config_yaml import Document
+from gateway.engine.house import is_house_name
 from gateway.engine.routes import GATEWAY
 
 
@@ -33,8 +37,9 @@ def _names(draft: Draft) -> None:
     seen: dict[str, str] = {}
     for partner in draft.partners:
         _once(partner.document, ("name",), partner.base.name, seen)
-        if partner.base.name == GATEWAY:
-            zh, en = f"名称 {GATEWAY} 留给网关自己", f"the name {GATEWAY!r} is the gateway's own"
+        name = partner.base.name
+        if name == GATEWAY or is_house_name(name):
+            zh, en = f"名称 {name} 留给网关自己", f"the name {name!r} is the gateway's own"
             partner.document.add(("name",), "其他名称 / another name", zh, en)
     seen = {}
     for entry in draft.routes:
@@ -54,6 +59,8 @@ def _targets(draft: Draft, document: Document, entry: RouteDraft) -> None:
     expected = "、".join(sorted(name for name, p in partners.items() if p.base.enabled)) or "无 / none"
     for index, name in enumerate(entry.base.to):
         place = (entry.index, "to", index)
+        if name in draft.house:
+            continue
         if name not in partners:
             if draft.unreadable_partners:
                 continue
@@ -78,22 +85,37 @@ def _type(draft: Draft, document: Document, entry: RouteDraft) -> None:
         document.add(place, "、".join(BODIES), zh, en)
         return
     for target in _known_targets(draft, entry):
-        able = _deliverable(target)
+        able = target.able
         if able.isdisjoint(taken):
-            zh = f"伙伴 {target.base.name}（适配器 {target.base.adapter}）不能投递此类报文"
-            en = f"partner {target.base.name!r} (adapter {target.base.adapter}) delivers no such messages"
+            zh = f"{target.zh}不能投递此类报文"
+            en = f"{target.en} delivers no such messages"
             document.add(place, "、".join(sorted(able)) or "无 / none", zh, en)
 
 
-def _known_targets(draft: Draft, entry: RouteDraft) -> Iterator[PartnerDraft]:
+class _Target(NamedTuple):
+    """A receiver that a route names, in words, and the message types that can be delivered to it."""
+
+    name: str
+    able: set[str]
+    zh: str
+    en: str
+
+
+def _known_targets(draft: Draft, entry: RouteDraft) -> Iterator[_Target]:
     for partner in draft.partners:
-        if partner.base.name in entry.base.to and partner.base.enabled and partner.operations is not None:
-            yield partner
+        base = partner.base
+        if base.name in entry.base.to and base.enabled and partner.operations is not None:
+            zh = f"伙伴 {base.name}（适配器 {base.adapter}）"
+            en = f"partner {base.name!r} (adapter {base.adapter})"
+            yield _Target(base.name, _deliverable(partner.operations), zh, en)
+    for name, operations in draft.house.items():
+        if name in entry.base.to:
+            yield _Target(name, _deliverable(operations), f"网关的 {name} ", f"the gateway's {name!r}")
 
 
-def _deliverable(partner: PartnerDraft) -> set[str]:
-    """The message types its adapter can take to the partner."""
-    return {o.request for o in partner.operations or () if o.direction == "out"}
+def _deliverable(operations: Iterable[Operation]) -> set[str]:
+    """The message types that can be taken there."""
+    return {o.request for o in operations if o.direction == "out"}
 
 
 def _inbound(draft: Draft, routes: Document, partner: PartnerDraft) -> None:
@@ -111,7 +133,8 @@ def _route_of(draft: Draft, routes: Document, partner: PartnerDraft, message_typ
         if entry.base.when.region == "*":
             break
     every_route_read = isinstance(routes.value, list) and len(draft.routes) == len(routes.value)
-    if not fitting and every_route_read:
+    feeds = draft.gateway.feeds if draft.gateway is not None else ()
+    if not fitting and every_route_read and not fed(feeds, partner.base.name, message_type):
         partner.document.add(
             ("adapter",),
             f"routes.yaml: type: {message_type}",
@@ -128,12 +151,12 @@ def _fits(entry: RouteDraft, partner: PartnerDraft, message_type: str) -> bool:
 def _undeliverable(draft: Draft, routes: Document, entry: RouteDraft, message_type: str) -> None:
     """A wide glob may catch a type that one of its targets cannot take."""
     for target in _known_targets(draft, entry):
-        able = _deliverable(target)
+        able = target.able
         reported = able.isdisjoint(t for t in BODIES if fnmatchcase(t, entry.route.message_type))
         if message_type not in able and not reported:
             routes.add(
-                (entry.index, "to", entry.base.to.index(target.base.name)),
+                (entry.index, "to", entry.base.to.index(target.name)),
                 "、".join(sorted(able)) or "无 / none",
-                f"此路由会收到 {message_type}，而伙伴 {target.base.name} 不能投递它",
-                f"this route takes {message_type}, which partner {target.base.name!r} cannot deliver",
+                f"此路由会收到 {message_type}，而 {target.name} 不能投递它",
+                f"this route takes {message_type}, which {target.name!r} cannot deliver",
             )

@@ -22,7 +22,7 @@ from gateway.contract import (
     Sender,
     Unknown,
 )
-from gateway.engine.accept import milliseconds
+from gateway.engine.accept import milliseconds, style_of
 from gateway.engine.gate import Gate
 from gateway.engine.lifecycle import (
     PENDING,
@@ -152,7 +152,7 @@ class Courier:
             message_id=message.id,
             partner=self.partner,
             operation=operation.name,
-            style="one-way" if message.deadline is None else "request-reply",
+            style=style_of(message, operation),
             state=PENDING,
             routing_key=delivered.routing_key,
             ordering_key=message.ordering_key,
@@ -167,7 +167,7 @@ class Courier:
         recorder = self._recorder
         began = recorder.clock.monotonic()
         operation = self.to.operations[delivery.operation]
-        if gives_up(operation, delivery.attempts, recorder.expired(message)):
+        if gives_up(operation, delivery.attempts, recorder.unwanted(delivery, message)):
             await self._end_unsent(delivery, message)
             return
         try:

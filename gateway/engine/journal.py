@@ -48,8 +48,12 @@ class Journal:
         return AuditRow(entry_id, message, encode(entry))
 
     def accepted(self, message: Message, raw_digest: str, body_digest: str) -> AuditRow:
-        """A partner's message was accepted; `digest` is that of the bytes as received."""
+        """A partner's message was accepted; `digest` is that of the bytes as received, or of its attachment."""
         detail: dict[str, str | int] = {"canonical": body_digest}
+        if message.attachment is not None:
+            detail["attachment_bytes"] = message.attachment.size
+            if message.attachment.records is not None:
+                detail["attachment_records"] = message.attachment.records
         if message.mapping is not None:
             detail["mapping"] = message.mapping
         if message.partner_message_id is not None:

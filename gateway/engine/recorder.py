@@ -95,6 +95,10 @@ class Recorder:
         """Whether somebody waited for the reply, and no longer does."""
         return message.deadline is not None and self.clock.now() >= message.deadline
 
+    def unwanted(self, delivery: DeliveryRow, message: Message) -> bool:
+        """Whether the sender waited for what becomes of this delivery, and no longer does."""
+        return delivery.style == "request-reply" and self.expired(message)
+
     def standing(
         self, operation: Operation, delivery: DeliveryRow, message: Message, resolutions: int = 0
     ) -> Standing:
@@ -104,7 +108,7 @@ class Recorder:
             style=delivery.style,
             attempts=delivery.attempts,
             resolutions=resolutions,
-            expired=self.expired(message),
+            expired=self.unwanted(delivery, message),
             chance=self.chance(),
         )
 

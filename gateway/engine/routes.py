@@ -51,18 +51,32 @@ class Target:
 
 
 class Router:
-    """Routes by type, sending partner and region. Decisions are remembered: they depend on nothing else."""
+    """Routes by type, sending partner and region. Decisions are remembered: they depend on nothing else.
 
-    def __init__(self, routes: Sequence[Route], operations: Mapping[str, Sequence[Operation]]) -> None:
+    Args:
+        operations: of every partner and house target, by its name.
+        feeds: glob of the sending partner, by the name of the feed: a feed gets what it takes, whatever routes say.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        operations: Mapping[str, Sequence[Operation]],
+        feeds: Mapping[str, str] | None = None,
+    ) -> None:
         self._routes = tuple(routes)
         self._operations = operations
+        self._feeds = feeds or {}
         self.targets = lru_cache(maxsize=4096)(self._targets)
         self.first = lru_cache(maxsize=4096)(self._first)
 
     def _targets(self, message_type: str, source: str, region: str) -> tuple[Target, ...]:
         """Every delivery owed for such a message; empty where no route fits."""
         route = self._route(message_type, source, region)
-        found = () if route is None else (self.target(partner, message_type) for partner in route.to)
+        fed = (name for name, sources in self._feeds.items() if fnmatchcase(source, sources))
+        # Feeds last: the answer a sender may wait for is that of the first.
+        names = dict.fromkeys((*(route.to if route is not None else ()), *fed))
+        found = (self.target(name, message_type) for name in names)
         return tuple(target for target in found if target is not None)
 
     def _first(self, message_type: str, source: str, region: str) -> First | None:

@@ -2,7 +2,7 @@
 
 from gateway.store.clerk import Clerk
 from gateway.store.database import database_for
-from gateway.store.errors import FateUnknown, UnitRefused
+from gateway.store.errors import FateUnknown, Moved, UnitRefused
 from gateway.store.facade import SqlStore
 from gateway.store.reader import Reader
 from gateway.store.settings import StoreSettings
@@ -11,6 +11,7 @@ from gateway.store.writer import Threads
 __all__ = [
     "Clerk",
     "FateUnknown",
+    "Moved",
     "Reader",
     "SqlStore",
     "StoreSettings",

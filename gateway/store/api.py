@@ -220,6 +220,14 @@ class Store(Protocol):
         """Reserves `count` consecutive serial numbers, durably; returns the first. Starts at 1."""
         ...
 
+    def reach(self, series: str, number: int) -> Deferred[None]:
+        """Notes durably that a long piece of work, `series`, has come to `number`."""
+        ...
+
+    def reached(self, series: str) -> Deferred[int]:
+        """What was noted last; 0 where nothing was."""
+        ...
+
     def lease(self, name: str, owner: str, now: int, ttl_ms: int) -> Deferred[bool]:
         """Takes or renews a lease; False where another owner holds it unexpired."""
         ...
@@ -237,6 +245,10 @@ class Store(Protocol):
     def erase(self, message_id: str) -> Deferred[bool]:
         """Overwrites the payloads (and with them the salts) of a message and of its replies; the audit log still
         verifies. False where the message is unknown or a delivery of it is unfinished."""
+        ...
+
+    def audit_of(self, message_id: str) -> Deferred[list[tuple[int | None, str, bytes]]]:
+        """(index in the log or None, entry id, entry) of everything recorded about a message, in order."""
         ...
 
     def audit_backlog(self) -> Deferred[int]:

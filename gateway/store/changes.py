@@ -7,6 +7,8 @@ from gateway.store.states import UNFINISHED
 
 RESERVE = """INSERT INTO serials AS s (series, last) VALUES (?, ?)
     ON CONFLICT (series) DO UPDATE SET last = s.last + excluded.last RETURNING last"""
+REACH = """INSERT INTO serials (series, last) VALUES (?, ?)
+    ON CONFLICT (series) DO UPDATE SET last = excluded.last"""
 LEASE = """INSERT INTO leases AS l (name, owner, expires) VALUES (?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires = excluded.expires
     WHERE l.owner = excluded.owner OR l.expires <= ?"""
@@ -20,6 +22,10 @@ def reserve(session: Session, series: str, count: int) -> int:
         raise ValueError("at least one number must be reserved")
     [(last,)] = session.rows(RESERVE, (series, count))
     return int(last) - count + 1
+
+
+def reach(session: Session, series: str, number: int) -> None:
+    session.run(REACH, (series, number))
 
 
 def lease(session: Session, name: str, owner: str, now: int, ttl_ms: int) -> bool:

@@ -6,12 +6,17 @@ gateway's own. On SQLite the two writers take turns within the busy timeout; the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from gateway.store import errors, reads
 from gateway.store.api import Advance, DeliveryRow, Record
 from gateway.store.database import Database
 from gateway.store.group import apply
 from gateway.store.guest import Guest
-from gateway.store.session import CommitBroken, WriteSession
+from gateway.store.session import CommitBroken, Work, WriteSession
+
+T = TypeVar("T")
 
 
 class Clerk(Guest[WriteSession]):
@@ -33,9 +38,14 @@ class Clerk(Guest[WriteSession]):
 
         The state alone would not tell: a delivery in doubt may meanwhile be asked about again.
         """
-        return self._commit(unit, seen)
+        return bool(self._commit(unit, seen))
 
-    def _commit(self, unit: Advance | Record, seen: DeliveryRow | None) -> bool:
+    def work(self, do: Callable[..., T], *arguments: Any) -> T:
+        """Runs a rare change in a transaction of its own: `do(session, *arguments)`. What it raises undoes it."""
+        result: T = self._commit(Work(do, arguments), None)
+        return result
+
+    def _commit(self, unit: Advance | Record | Work, seen: DeliveryRow | None) -> Any:
         session = self._session
         try:
             session.begin()
@@ -52,7 +62,7 @@ class Clerk(Guest[WriteSession]):
         except Exception as error:
             session.rollback()
             raise self._explain(error) from None
-        return result is not False
+        return result
 
 
 def _unmoved(session: WriteSession, seen: DeliveryRow) -> bool:

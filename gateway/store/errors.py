@@ -20,6 +20,16 @@ class FateUnknown(GatewayError):
     """
 
 
+class Moved(GatewayError):
+    """What a change was decided on is not so any more. Nothing was written: look again, then decide."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "情况刚刚有了变化，未作任何改动：请重新查看后再决定",
+            "it has just changed, nothing was done: look at it again, then decide",
+        )
+
+
 def unavailable(cause: str) -> Unavailable:
     """`cause` is the database's own word for it; it must carry no data."""
     return Unavailable(

@@ -121,8 +121,18 @@ class SqlStore:
         """Runs a rare change in the writer's transaction: `do(session, *arguments)`, a module's function."""
         return self._writer.commit(Work(do, arguments))
 
+    def ask(self, question: Callable[..., T], *values: Any) -> Deferred[T]:
+        """Runs a question of `payments_reads` and the like, `question(session, *values)`, in a reading thread."""
+        return self._readers.ask(lambda session: question(session, *values))
+
     def reserve(self, series: str, count: int) -> Deferred[int]:
         return self.work(changes.reserve, series, count)
+
+    def reach(self, series: str, number: int) -> Deferred[None]:
+        return self.work(changes.reach, series, number)
+
+    def reached(self, series: str) -> Deferred[int]:
+        return self._readers.ask(lambda session: reads.reached(session, series))
 
     def lease(self, name: str, owner: str, now: int, ttl_ms: int) -> Deferred[bool]:
         return self.work(changes.lease, name, owner, now, ttl_ms)
@@ -176,6 +186,9 @@ class SqlStore:
 
     def by_partner_id(self, partner: str, partner_message_id: str) -> Deferred[Found | None]:
         return self._readers.ask(lambda session: reads.by_partner_id(session, partner, partner_message_id))
+
+    def audit_of(self, message_id: str) -> Deferred[list[tuple[int | None, str, bytes]]]:
+        return self._readers.ask(lambda session: reads.audit_of(session, message_id))
 
     def delivery(self, delivery_id: str) -> Deferred[DeliveryRow | None]:
         return self._readers.ask(lambda session: reads.delivery(session, delivery_id))

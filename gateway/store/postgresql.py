@@ -113,6 +113,13 @@ class PostgresqlSession:
     def run(self, sql: str, values: Sequence[object] = ()) -> int:
         return self._execute(_placeholders(sql), values).rowcount
 
+    def many(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
+        if not rows:
+            return 0
+        with self._connection.cursor() as cursor:
+            cursor.executemany(_placeholders(sql), rows)
+            return cursor.rowcount
+
     def _execute(self, sql: str, values: Sequence[object]) -> psycopg.Cursor[Any]:
         return self._connection.execute(sql, values or None, binary=True)
 

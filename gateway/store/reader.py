@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from gateway.store import reads
 from gateway.store.api import DeliveryRow, Filter, Found, MessageRow
-from gateway.store.audit import FIND
 from gateway.store.database import Database
 from gateway.store.guest import Guest
 from gateway.store.session import Session
@@ -22,49 +21,49 @@ class Reader(Guest[Session]):
     def __init__(self, database: Database) -> None:
         super().__init__(database.open_guest, database.explain)
 
-    def _ask(self, question: Callable[..., T], *values: Any) -> T:
+    def ask(self, question: Callable[..., T], *values: Any) -> T:
+        """A question of `reads`, `payments_reads` and the like: `question(session, *values)`."""
         try:
             return question(self._session, *values)
         except Exception as error:
             raise self._explain(error) from None
 
     def message(self, message_id: str) -> MessageRow | None:
-        return self._ask(reads.message, message_id)
+        return self.ask(reads.message, message_id)
 
     def by_partner_id(self, partner: str, partner_message_id: str) -> Found | None:
-        return self._ask(reads.by_partner_id, partner, partner_message_id)
+        return self.ask(reads.by_partner_id, partner, partner_message_id)
 
     def delivery(self, delivery_id: str) -> DeliveryRow | None:
-        return self._ask(reads.delivery, delivery_id)
+        return self.ask(reads.delivery, delivery_id)
 
     def deliveries_of(self, message_id: str) -> list[DeliveryRow]:
-        return self._ask(reads.deliveries_of, message_id)
+        return self.ask(reads.deliveries_of, message_id)
 
     def find(self, what: Filter) -> list[Found]:
-        return self._ask(reads.find, what)
+        return self.ask(reads.find, what)
 
     def due(self, state: str, now: int, limit: int) -> list[DeliveryRow]:
-        return self._ask(reads.due, state, now, limit)
+        return self.ask(reads.due, state, now, limit)
 
     def owed(self, updated_before: int, limit: int, after: str = "") -> list[tuple[DeliveryRow, MessageRow]]:
-        return self._ask(reads.owed, updated_before, limit, after)
+        return self.ask(reads.owed, updated_before, limit, after)
 
     def for_people(self, limit: int) -> list[tuple[DeliveryRow, MessageRow]]:
-        return self._ask(reads.for_people, limit)
+        return self.ask(reads.for_people, limit)
 
     def next_in_order(self, partner: str, ordering_key: str) -> tuple[DeliveryRow, MessageRow] | None:
-        return self._ask(reads.next_in_order, partner, ordering_key)
+        return self.ask(reads.next_in_order, partner, ordering_key)
 
     def abandoned(self, live_owners: Sequence[str], limit: int) -> list[DeliveryRow]:
-        return self._ask(reads.abandoned, live_owners, limit)
+        return self.ask(reads.abandoned, live_owners, limit)
 
     def counts(self) -> dict[tuple[str, str], int]:
-        return self._ask(reads.counts)
+        return self.ask(reads.counts)
 
     def live_owners(self, prefix: str, now: int) -> list[str]:
-        return self._ask(reads.live_owners, prefix, now)
+        return self.ask(reads.live_owners, prefix, now)
 
     def audit_of(self, message_id: str) -> list[tuple[int | None, str, bytes]]:
         """(index in the log or None, entry id, entry) of everything recorded about a message."""
-        found = self._ask(lambda session: session.rows(FIND, (message_id,)))
-        return [(position, id_, bytes(entry)) for position, id_, entry in found]
+        return self.ask(reads.audit_of, message_id)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.store.api import DeliveryRow, Filter, Found, MessageRow
+from gateway.store.audit import FIND
 from gateway.store.columns import (
     DELIVERIES,
     DELIVERY,
@@ -33,6 +34,10 @@ def by_partner_id(session: Session, partner: str, partner_message_id: str) -> Fo
         (partner_message_id, partner),
     )
     return _with_deliveries(session, found)[0] if found else None
+
+
+def audit_of(session: Session, message_id: str) -> list[tuple[int | None, str, bytes]]:
+    return [(position, id_, bytes(entry)) for position, id_, entry in session.rows(FIND, (message_id,))]
 
 
 def delivery(session: Session, delivery_id: str) -> DeliveryRow | None:
@@ -185,6 +190,11 @@ def ordered(session: Session) -> list[tuple[str, str]]:
         f"SELECT partner, ordering_key FROM deliveries WHERE ordering_key IS NOT NULL AND state IN ({UNFINISHED_SQL})"
     )
     return [(partner, key) for partner, key in found]
+
+
+def reached(session: Session, series: str) -> int:
+    found = session.rows("SELECT last FROM serials WHERE series = ?", (series,))
+    return int(found[0][0]) if found else 0
 
 
 def live_owners(session: Session, prefix: str, now: int) -> list[str]:

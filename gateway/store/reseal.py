@@ -5,18 +5,28 @@ Runs in the writer's transactions: a batch of a hundred rows holds other changes
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.store.keyring import KeyRing, about
 from gateway.store.session import Session
 
-MESSAGES: Final = "SELECT id, body, raw FROM messages WHERE id > ? ORDER BY id LIMIT ?"
-MESSAGE: Final = "UPDATE messages SET body = ?, raw = ? WHERE id = ?"
-PREPARED: Final = (
-    "SELECT delivery_id, sealed FROM prepared WHERE delivery_id > ? ORDER BY delivery_id LIMIT ?"
+
+class _Sealed(NamedTuple):
+    """A table with sealed columns."""
+
+    table: str
+    key: str  #: by which it is gone through, in order
+    owner: str  #: column that the aad names
+    parts: tuple[tuple[str, str], ...]  #: (column, part in the aad)
+
+
+_TABLES: Final = (
+    _Sealed("messages", "id", "id", (("body", "body"), ("raw", "raw"))),
+    _Sealed("prepared", "delivery_id", "delivery_id", (("sealed", "prepared"),)),
+    _Sealed("payment_items", "id", "id", (("sealed", "party"),)),
+    _Sealed("payment_batches", "id", "id", (("salt", "salt"),)),
+    _Sealed("payment_history", "n", "item_id", (("text", "text"),)),
 )
-DELIVERY: Final = "UPDATE prepared SET sealed = ? WHERE delivery_id = ?"
 
 
 def reseal_batch(session: Session, ring: KeyRing, place: str, limit: int) -> str | None:
@@ -27,32 +37,29 @@ def reseal_batch(session: Session, ring: KeyRing, place: str, limit: int) -> str
     Returns:
         The place of the next batch; None at the end.
     """
-    table, _, after = place.partition(":")
-    if table in ("", "messages"):
-        last = _messages(session, ring, after, limit)
-        return "prepared:" if last is None else f"messages:{last}"
-    last = _prepared(session, ring, after, limit)
-    return None if last is None else f"prepared:{last}"
+    name, _, after = place.partition(":")
+    index = next((n for n, one in enumerate(_TABLES) if one.table == name), 0)
+    last = _reseal(session, ring, _TABLES[index], after, limit)
+    if last is not None:
+        return f"{_TABLES[index].table}:{last}"
+    return f"{_TABLES[index + 1].table}:" if index + 1 < len(_TABLES) else None
 
 
-def _messages(session: Session, ring: KeyRing, after: str, limit: int) -> str | None:
-    found = session.rows(MESSAGES, (after, limit))
-    for id_, body, raw in found:
-        renew = _renewer(ring, id_)
-        new_body, new_raw = renew(body, "body"), renew(raw, "raw")
-        if new_body is not None or new_raw is not None:
-            session.run(MESSAGE, (new_body or body, new_raw or raw, id_))
-    return found[-1][0] if len(found) == limit else None
-
-
-def _prepared(session: Session, ring: KeyRing, after: str, limit: int) -> str | None:
-    found = session.rows(PREPARED, (after, limit))
-    for id_, sealed in found:
-        renewed = _renewer(ring, id_)(sealed, "prepared")
-        if renewed is not None:
-            session.run(DELIVERY, (renewed, id_))
-    return found[-1][0] if len(found) == limit else None
-
-
-def _renewer(ring: KeyRing, owner: str) -> Callable[[bytes, str], bytes | None]:
-    return lambda sealed, part: ring.reseal(bytes(sealed), about(owner, part))
+def _reseal(session: Session, ring: KeyRing, one: _Sealed, after: str, limit: int) -> str | None:
+    columns = [column for column, _ in one.parts]
+    start: str | int = int(after or 0) if one.key == "n" else after
+    found = session.rows(
+        f"SELECT {one.key}, {one.owner}, {', '.join(columns)} FROM {one.table}"  # noqa: S608 (our own names)
+        f" WHERE {one.key} > ? ORDER BY {one.key} LIMIT ?",
+        (start, limit),
+    )
+    update = f"UPDATE {one.table} SET {', '.join(f'{c} = ?' for c in columns)} WHERE {one.key} = ?"  # noqa: S608
+    for key, owner, *blobs in found:
+        renewed = [
+            None if blob is None else ring.reseal(bytes(blob), about(owner, part))
+            for blob, (_, part) in zip(blobs, one.parts, strict=True)
+        ]
+        if any(blob is not None for blob in renewed):
+            kept = (new if new is not None else old for new, old in zip(renewed, blobs, strict=True))
+            session.run(update, (*kept, key))
+    return str(found[-1][0]) if len(found) == limit else None

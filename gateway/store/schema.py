@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from gateway.store import payments_schema
 from gateway.store.states import UNFINISHED_SQL
 
 #: Distinguishes replies in the unique index; must be repeated literally in `ON CONFLICT`.
@@ -104,6 +105,7 @@ MIGRATIONS: Final = (
                 WHERE ordering_key IS NOT NULL AND state IN ({UNFINISHED_SQL})""",
         ),
     ),
+    Migration(3, "the book of payments", common=payments_schema.TABLES),
 )
 
 SQLITE_TYPES: Final = {

@@ -25,6 +25,10 @@ class Session(Protocol):
         """Runs one statement; returns the number of rows it changed."""
         ...
 
+    def many(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
+        """Runs one statement once for each row, in order; returns the number of rows changed in all."""
+        ...
+
     def close(self) -> None: ...
 
 

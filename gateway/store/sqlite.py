@@ -103,6 +103,9 @@ class SqliteSession:
     def run(self, sql: str, values: Sequence[object] = ()) -> int:
         return self._connection.execute(sql, values).rowcount
 
+    def many(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
+        return self._connection.executemany(sql, rows).rowcount if rows else 0
+
     def close(self) -> None:
         self._connection.close()
 

@@ -9,15 +9,19 @@ The harness shows what the adapter did with its context: what it accepted, refus
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.canonical import Body, IdSource, Message, type_of
-from gateway.contract import Context, Handled, Inbound, Pending, Receipt, Refusal, Replied
+import msgspec
+
+from gateway.canonical import Attachment, Body, IdSource, Message, type_of
+from gateway.contract import Context, Evidence, Handled, Inbound, Pending, Receipt, Refusal, Replied
+from gateway.transports.sftp.server_listeners import SftpListeners
 
 
 @dataclass
@@ -86,6 +90,22 @@ class RecordingLog:
         self._add("error", event, facts)
 
 
+@dataclass
+class MemoryAttachments:
+    """Keeps contents and records as long as the test lives."""
+
+    contents: dict[str, bytes] = field(default_factory=dict)
+    lines: dict[str, list[bytes]] = field(default_factory=dict)
+
+    def read(self, attachment: Attachment) -> Iterator[bytes]:
+        content = self.contents[attachment.claim]
+        for start in range(0, len(content), 1 << 20):
+            yield content[start : start + (1 << 20)]
+
+    def records(self, attachment: Attachment, start: int = 0) -> Iterator[bytes]:
+        yield from self.lines[attachment.claim][start:]
+
+
 #: What a test answers to a request: a reply body, `Pending`, or an exception to raise.
 Answerer = Callable[[Inbound], Body | Pending | Exception]
 
@@ -104,6 +124,8 @@ class RecordingInbox:
     handled_ones: list[Handled] = field(default_factory=list)
     references: dict[str, str] = field(default_factory=dict)
     replies: dict[str, Replied] = field(default_factory=dict)
+    attachments: MemoryAttachments = field(default_factory=MemoryAttachments)
+    proofs: dict[str, Evidence] = field(default_factory=dict)
     error: Exception | None = None  #: raised by every method, to play a store that cannot commit
 
     def _check(self) -> None:
@@ -142,6 +164,32 @@ class RecordingInbox:
         self.handled_ones.append(handled)
         return f"handled-{len(self.handled_ones)}"
 
+    async def keep(
+        self,
+        file: Path,
+        *,
+        name: str | None = None,
+        media_type: str | None = None,
+        records: Iterable[msgspec.Struct] | None = None,
+    ) -> Attachment:
+        self._check()
+        claim = f"claim-{len(self.attachments.contents) + 1}"
+        lines = None if records is None else [msgspec.json.encode(record) for record in records]
+        content = self.attachments.contents[claim] = file.read_bytes()  # noqa: ASYNC240  small, in a test
+        self.attachments.lines[claim] = lines or []
+        return Attachment(
+            claim=claim,
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            name=name,
+            media_type=media_type,
+            records=None if lines is None else len(lines),
+        )
+
+    async def evidence(self, message_id: str) -> Evidence | None:
+        self._check()
+        return self.proofs.get(message_id)
+
     async def reference(self, partner_message_id: str) -> str | None:
         self._check()
         return self.references.get(partner_message_id)
@@ -174,6 +222,8 @@ class Harness:
             listeners=self.listeners,
             reactor=reactor,
             state_dir=folder,
+            attachments=self.inbox.attachments,
+            sftp=SftpListeners(),
         )
 
     def message(self, body: Body, **attributes: Any) -> Message:

@@ -77,6 +77,35 @@ def test_confirms_answer_each_publish_once(data: st.DataObject) -> None:
         assert all(outcomes[one] == [] for one in waiting)
 
 
+@given(st.data())
+def test_a_window_is_answered_once_after_its_last_message(data: st.DataObject) -> None:
+    confirms = Confirms()
+    outcomes: dict[range, list[bool]] = {}
+    waiting: set[int] = set()
+    refused: set[int] = set()
+    for size in data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=5)):
+        answer = confirms.expect_many(size)
+        tags = range(confirms.last_tag - size + 1, confirms.last_tag + 1)
+        outcomes[tags] = []
+        waiting |= set(tags)
+        answer.addCallbacks(
+            lambda _, tags=tags: outcomes[tags].append(True),
+            lambda _, tags=tags: outcomes[tags].append(False),
+        )
+    while waiting:
+        tag, multiple = data.draw(st.sampled_from(sorted(waiting))), data.draw(st.booleans())
+        answered = {one for one in waiting if one <= tag} if multiple else {tag}
+        if data.draw(st.booleans()):
+            confirms.confirmed(tag, multiple)
+        else:
+            confirms.failed(tag, multiple, Nacked("no"))
+            refused |= answered
+        waiting -= answered
+        for tags, told in outcomes.items():
+            assert told == ([] if waiting & set(tags) else [not refused & set(tags)])
+        assert len(confirms) == len(waiting)
+
+
 def test_overdue_is_what_was_waiting_a_period_ago() -> None:
     confirms = Confirms()
     failed: list[str] = []

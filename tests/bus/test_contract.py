@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
-from gateway.bus import AlreadySettled, BusDown, Delivered, TopologyRefused, Unroutable
+from gateway.bus import AlreadySettled, BusDown, Delivered, Overloaded, TopologyRefused, Unroutable
 from tests.bus.conftest import Buses
 from tests.twisted_runner import sleep
 
@@ -62,6 +62,31 @@ async def test_unroutable_is_reported(buses: Buses) -> None:
     with pytest.raises(Unroutable, match=r"x\.b"):
         await bus.publish("x.b", "id", b"", {})
     await bus.publish("x.a", "id", b"", {})
+
+
+async def test_a_window_arrives_in_its_order(buses: Buses) -> None:
+    bus = await buses.started()
+    inbox = Inbox(Delivered.ack)
+    await bus.declare(bus_name(buses), [])
+    await bus.consume(bus_name(buses), inbox, 100)
+    messages = [(f"id-{n}", bytes([n % 256]) * n * 40) for n in range(1500)]
+    for start in range(0, len(messages), 300):
+        await bus.publish_many(bus_name(buses), messages[start : start + 300], {"k": "v"})
+    await inbox.wait(len(messages))
+    assert [(one.message_id, one.body) for one in inbox.got] == messages
+    assert all(one.headers == {"k": "v"} for one in inbox.got)
+
+
+async def test_a_window_fails_as_its_messages_do(buses: Buses) -> None:
+    bus = await buses.started(max_unconfirmed=10, embedded_queue_messages=10)
+    await bus.declare(bus_name(buses), [])
+    with pytest.raises(Unroutable, match=r"x\.b"):
+        await bus.publish_many("x.b", [("1", b""), ("2", b"")], {})
+    with pytest.raises(Overloaded):
+        await bus.publish_many(bus_name(buses), [(str(n), b"") for n in range(11)], {})
+    await bus.stop()
+    with pytest.raises(BusDown):
+        await bus.publish_many(bus_name(buses), [("1", b"")], {})
 
 
 async def test_each_bound_queue_gets_the_message(buses: Buses) -> None:

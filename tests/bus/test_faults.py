@@ -96,6 +96,28 @@ async def test_no_more_than_the_cap_waits_for_confirmation(rabbit: Buses) -> Non
     await bus.publish("k", "room again", b"", {})
 
 
+async def test_windows_in_flight_some_unroutable(rabbit: Buses, broker: TlsBroker) -> None:
+    bus, other = await rabbit.started(), await rabbit.started()
+    await bus.declare(bus_name(rabbit), [])
+    good = [bus.publish_many(bus_name(rabbit), window(n), {}) for n in range(10)]
+    bad = [bus.publish_many("nowhere", window(n), {}) for n in range(10)]
+    good += [bus.publish_many(bus_name(rabbit), window(n), {}) for n in range(10, 20)]
+    assert bus.status.unconfirmed == 3000
+    for _, failure in await DeferredList(bad, consumeErrors=True):
+        assert isinstance(failure, Failure)
+        assert failure.check(Unroutable)
+    assert all(ok for ok, _ in await DeferredList(good))
+    assert bus.status.unconfirmed == 0
+    inbox = Inbox(Delivered.ack)
+    await other.consume(bus_name(rabbit), inbox, 500)
+    await inbox.wait(2000)
+    assert inbox.ids == [message_id for n in range(20) for message_id, _ in window(n)]
+
+
+def window(number: int) -> list[tuple[str, bytes]]:
+    return [(f"{number}-{n}", b"x" * 300) for n in range(100)]
+
+
 async def test_different_queue_on_the_broker_is_refused(rabbit: Buses, broker: TlsBroker) -> None:
     first = await rabbit.started()
     await first.declare(bus_name(rabbit), ["k"])

@@ -34,6 +34,25 @@ def frames_of(data: bytes) -> list[pika.frame.Frame]:
     return found
 
 
+@given(
+    st.integers(1, 2**62),
+    short,
+    st.lists(st.tuples(short, st.binary(max_size=600)), min_size=1, max_size=5),
+    headers,
+)
+def test_many_at_once_are_the_same_frames(
+    tag: int, key: str, messages: list[tuple[str, bytes]], given_headers: dict[str, str]
+) -> None:
+    writer = PublishWriter(3, "", 256 + 8)
+    one_by_one = [
+        writer.write(number, key, message_id, body, given_headers)
+        for number, (message_id, body) in enumerate(messages, tag)
+    ]
+    assert PublishWriter(3, "exchange", 256 + 8).write_many(tag, key, messages, given_headers) == b"".join(
+        one_by_one
+    )
+
+
 @given(tags, short, short, st.binary(max_size=900), headers)
 def test_pika_reads_our_publish(
     tag: int, key: str, message_id: str, body: bytes, given_headers: dict[str, str]

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.audit import Entry, decode
 from gateway.cli import person, settling
+from gateway.engine.config import load
 from gateway.store import open_reader
 from gateway.store.api import DeliveryRow
 from tests.cli.conftest import PERSON, Stocked, owe, running_store
@@ -50,6 +52,21 @@ def test_a_dead_delivery_is_replayed_with_its_reference(stocked: Stocked) -> Non
     assert (entry.actor or "").startswith("os:")
     assert entry.detail is not None
     assert (entry.detail["reason"], entry.detail["attempts"]) == (REASON[1], 4)
+
+
+def test_a_dead_delivery_of_a_feed_needs_no_confirmation(stocked: Stocked) -> None:
+    """It moves no money, and nobody waits for it."""
+    message_id = owe(stocked, "dead")
+    file = stocked.folder / "gateway.yaml"
+    feeds = "feeds: [{name: core, types: [identity.*], clear: true}]\n"
+    file.write_text(file.read_text(encoding="utf-8") + feeds, encoding="utf-8")
+    row = replace(_delivery(stocked, message_id), partner="feed-core", operation="identity.person.queried.v1")
+    with open_reader(stocked.configuration.gateway.store) as reader:
+        message = reader.message(message_id)
+    assert message is not None
+    case = settling.case_of(load(stocked.folder), row, replace(message, deadline=1))
+    assert (case.enabled, case.moves_money, case.too_late) == (True, False, False)
+    assert not settling.case_of(stocked.configuration, row, message).enabled
 
 
 @pytest.mark.parametrize("state", ["in-doubt", "pending", "accepted", "waiting", "sending"])
@@ -196,10 +213,9 @@ def test_a_request_nobody_waits_for_is_said_to_end(stocked: Stocked) -> None:
     message_id = owe(stocked, "dead")
     with open_reader(stocked.configuration.gateway.store) as reader:
         case = settling.find_case(stocked.configuration, reader, message_id, None, Choice.REPLAY)
-    import msgspec
-
-    row: MessageRow = msgspec.structs.replace(case.message, deadline=1)
-    late = settling.Case(case.delivery, row, case.operation, case.enabled)
+    row: MessageRow = replace(case.message, deadline=1)
+    awaited = replace(case.delivery, style="request-reply")
+    late = settling.Case(awaited, row, case.operation, case.enabled)
     assert "未送达" in _follows(late, Choice.REPLAY)[0]
     assert "数秒内投递" in _follows(case, Choice.REPLAY)[0]
 

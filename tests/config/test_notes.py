@@ -64,3 +64,30 @@ def test_a_disabled_partner_is_not_noted(folder: Path) -> None:
     _change(folder, CLINIC, "127.0.0.1:8081", "0.0.0.0:8081")
     _change(folder, CLINIC, "name: clinic-a", "name: clinic-a\nenabled: no")
     assert notes(folder, ENVIRONMENT) == []
+
+
+def test_a_feed_in_the_clear_and_one_that_nobody_can_read_are_noted(folder: Path) -> None:
+    feeds = "feeds: [{name: core, types: [payment.item.*], clear: true}]\n"
+    _change(folder, "gateway.yaml", "engine:", f"{feeds}engine:")
+    assert lint(folder, ENVIRONMENT) == []
+    (noted,) = notes(folder, ENVIRONMENT)
+    assert (noted.file, noted.line, noted.path) == ("gateway.yaml", 8, "feeds[0].clear")
+    _change(folder, "gateway.yaml", "engine:", "bus: {kind: embedded}\nengine:")
+    assert "no other system can read it" in " ".join(note.en for note in notes(folder, ENVIRONMENT))
+
+
+def test_what_a_feed_takes_needs_no_route(folder: Path) -> None:
+    feeds = "feeds: [{name: core, types: [identity.person.queried.*], clear: true}]\n"
+    _change(folder, "routes.yaml", "identity.person.queried.v1", "settlement.claim.submitted.v1")
+    assert [problem.path for problem in lint(folder, ENVIRONMENT)] == ["adapter"]
+    _change(folder, "gateway.yaml", "engine:", f"{feeds}engine:")
+    assert lint(folder, ENVIRONMENT) == []
+
+
+def test_a_route_may_name_a_feed_that_takes_its_type(folder: Path) -> None:
+    feeds = "feeds: [{name: core, types: [identity.*], clear: true}]\n"
+    _change(folder, "gateway.yaml", "engine:", f"{feeds}engine:")
+    _change(folder, "routes.yaml", "queried.v1}\n  to: [centre]", "queried.v1}\n  to: [feed-core]")
+    assert lint(folder, ENVIRONMENT) == []
+    _change(folder, "gateway.yaml", "[identity.*]", "[payment.*]")
+    assert any("'feed-core' delivers no such" in problem.en for problem in lint(folder, ENVIRONMENT))

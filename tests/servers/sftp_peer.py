@@ -179,12 +179,17 @@ class _WithTransport:
 
 
 class Cable:
-    """A TCP proxy that cuts connection number n after `cuts[n]` bytes towards the server (`up`) or from it."""
+    """A TCP proxy that cuts connection number n after `cuts[n]` bytes towards the server (`up`) or from it.
 
-    def __init__(self, port: int, cuts: list[int | None], *, up: bool = True) -> None:
+    With `silent` it stays connected and carries no more that way.
+    """
+
+    def __init__(self, port: int, cuts: list[int | None], *, up: bool = True, silent: bool = False) -> None:
         self._to = port
         self._cuts = cuts
         self._up = up
+        self._silent = silent
+        self._closed = threading.Event()
         self.carried = 0  #: bytes in the direction that is counted
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -207,6 +212,8 @@ class Cable:
             while data := one.recv(16384):
                 if counted and limit is not None and gone + len(data) > limit:
                     other.sendall(data[: limit - gone])
+                    if self._silent:
+                        self._closed.wait()
                     break
                 other.sendall(data)
                 gone += len(data)
@@ -216,6 +223,7 @@ class Cable:
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        self._closed.set()
         self._listener.close()
 
 

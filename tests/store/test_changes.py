@@ -24,6 +24,14 @@ async def test_serials_are_consecutive_and_start_at_one(store: SqlStore) -> None
         await store.reserve("a", 0)
 
 
+async def test_a_position_is_what_was_noted_last(store: SqlStore) -> None:
+    assert await store.reached("file") == 0
+    for number in (2_000, 4_000, 3_000):
+        await store.reach("file", number)
+        assert await store.reached("file") == number
+    assert await store.reached("another") == 0
+
+
 async def test_a_lease_has_one_owner_until_it_expires(store: SqlStore) -> None:
     assert await store.lease("duty", "a", 0, 100)
     assert not await store.lease("duty", "b", 99, 100)

@@ -14,9 +14,9 @@ from twisted.conch.ssh.keys import Key
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
-from gateway.transports.sftp.server import SftpAccount, SftpLimits, SftpListeners
 from gateway.transports.sftp.server_accounts import Account, Event, public_key
 from gateway.transports.sftp.server_hostkey import host_key
+from gateway.transports.sftp.server_listeners import SftpAccount, SftpLimits, SftpListeners
 
 T = TypeVar("T")
 
@@ -63,14 +63,19 @@ class Site:
 
     async def openssh(self, commands: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Runs OpenSSH's `sftp` with a batch of commands."""
-        command = [
-            "sftp", "-q", "-b", "-", "-P", str(self.port), "-i", str(self.key_file), "-F", "/dev/null",
-            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes",
-            *options, "agency@127.0.0.1",
-        ]  # fmt: skip
+        command = openssh_command(self.port, self.key_file, *options)
         return await deferToThread(
             subprocess.run, command, input=commands, capture_output=True, text=True, timeout=60, check=False
         )
+
+
+def openssh_command(port: int, key_file: Path, *options: str) -> list[str]:
+    """OpenSSH's `sftp`, which reads its commands from stdin."""
+    return [
+        "sftp", "-b", "-", "-P", str(port), "-i", str(key_file), "-F", "/dev/null",
+        "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes",
+        *options, "agency@127.0.0.1",
+    ]  # fmt: skip
 
 
 def _public_line(key: Key) -> str:

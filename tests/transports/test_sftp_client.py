@@ -25,7 +25,7 @@ from gateway.transports.sftp.client_errors import (
 )
 from gateway.transports.sftp.client_put import Document
 from gateway.transports.sftp.client_session import Server
-from gateway.transports.sftp.client_wire import BLOCK, IN_FLIGHT
+from gateway.transports.sftp.client_wire import IN_FLIGHT_BYTES
 from tests.servers.sftp_peer import PASSWORD, SSHD, USER, Cable, Peer, openssh
 
 TIMEOUT = 120.0
@@ -128,7 +128,7 @@ async def test_a_download_cut_anywhere_ends_whole(
     assert (tmp_path / "b.xml").read_bytes() == BLOB
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
     # What had arrived is not asked for again, but for what was in flight.
-    assert cable.carried < len(BLOB) + IN_FLIGHT * BLOCK + (256 << 10)
+    assert cable.carried < len(BLOB) + IN_FLIGHT_BYTES + (256 << 10)
     cable.close()
 
 

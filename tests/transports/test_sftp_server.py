@@ -15,10 +15,10 @@ import pytest
 from twisted.internet.threads import deferToThread
 
 from gateway.contract import ConfigError
-from gateway.transports.sftp.server import SftpLimits
 from gateway.transports.sftp.server_accounts import hash_password, password_fits
 from gateway.transports.sftp.server_guard import Guard
 from gateway.transports.sftp.server_hostkey import host_key
+from gateway.transports.sftp.server_listeners import SftpLimits
 from gateway.transports.sftp.server_names import Denied, place
 from tests.transports.sftp_place import site
 from tests.twisted_runner import sleep
@@ -201,7 +201,9 @@ async def test_strangers_keys_and_addresses(tmp_path: Path) -> None:
             await it.python(lambda c: c.listdir("."))
         with pytest.raises(paramiko.SSHException):
             await deferToThread(it.transport, "nobody")
-        assert it.events == []
+        while not it.events:  # told when the connection has ended
+            await sleep(0.01)
+        assert [(event.kind, event.rule) for event in it.events] == [("login-refused", "address")]
 
 
 async def test_no_shell_no_command_no_forwarding(tmp_path: Path) -> None:
@@ -239,7 +241,7 @@ async def test_weak_algorithms_are_not_offered(tmp_path: Path) -> None:
 
 
 async def test_the_idle_and_the_silent_are_cut(tmp_path: Path) -> None:
-    async with site(tmp_path, SftpLimits(idle=0.3, login=0.3)) as it:
+    async with site(tmp_path, SftpLimits(login=0.3), idle=0.3) as it:
 
         def wait(transport: Any) -> None:
             transport.join(5)

@@ -6,17 +6,22 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from adapters.generic.transports.account import AccountInbound
-from adapters.generic.transports.folder import FolderInbound, FolderOutbound
+from adapters.generic.transports.files import (
+    AccountInbound,
+    AccountOutbound,
+    FolderInbound,
+    FolderOutbound,
+    SftpInbound,
+    SftpOutbound,
+)
 from adapters.generic.transports.http import HttpInbound, HttpOutbound
-from adapters.generic.transports.sftp import SftpInbound, SftpOutbound
 from adapters.generic.transports.soap import SoapInbound, SoapOutbound
 
 INBOUND: TypeAlias = Annotated[
     SoapInbound | HttpInbound | FolderInbound | SftpInbound | AccountInbound, Field(discriminator="kind")
 ]
 OUTBOUND: TypeAlias = Annotated[
-    SoapOutbound | HttpOutbound | FolderOutbound | SftpOutbound, Field(discriminator="kind")
+    SoapOutbound | HttpOutbound | FolderOutbound | SftpOutbound | AccountOutbound, Field(discriminator="kind")
 ]
 
 __all__ = ["INBOUND", "OUTBOUND"]

@@ -74,7 +74,7 @@ class HttpInbound(WebInbound):
         call = self.calls.get(operation)
         return self.path + (call.path if call is not None else "")
 
-    def receiver(self, desk: Desk) -> HttpReceiver:
+    def serve(self, desk: Desk) -> HttpReceiver:
         return HttpReceiver(self, desk)
 
 

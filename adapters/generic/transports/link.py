@@ -4,8 +4,8 @@ A transport is one module beside this one. It has a settings class for each dire
 of its own, and puts them into `INBOUND` or `OUTBOUND` of `adapters/generic/transports/__init__.py`. The settings
 make the part that works:
 
-    class FolderOutbound(Settings):
-        kind: Literal["folder"] = …
+    class QueueOutbound(Settings):
+        kind: Literal["queue"] = …
         def problems(self, formats: Formats) -> Iterator[ConfigError]: …
         def link(self, formats: Formats, context: Context) -> Link: …
 """
@@ -20,16 +20,19 @@ from adapters.generic.desk import Desk
 from adapters.generic.formats import Format, Formats
 from adapters.generic.operations import AnswerSettings
 from gateway.contract import CheckStep, ConfigError, Context, Receiver
+from gateway.transports.files import Content
 
 
 class Inbound(Protocol):
     """Settings of a way by which the partner reaches us."""
 
+    carries: ClassVar[bool]  #: files that travel as they are, too
+
     def problems(self, formats: Formats) -> Iterator[ConfigError]:
         """What does not fit the operations, each with its path inside this block."""
         ...
 
-    def receiver(self, desk: Desk) -> Receiver:
+    def serve(self, desk: Desk) -> Receiver:
         """What listens. It hands messages to the desk and its answers back."""
         ...
 
@@ -65,8 +68,17 @@ class Link(Protocol):
 class Looking(Protocol):
     """A link that can see for itself what became of a document."""
 
-    async def look(self, form: Format, reference: str, content: bytes) -> Proof:
+    async def look(self, form: Format, reference: str, content: Content) -> Proof:
         """Whether this very document has been handed over. Raises PartnerDown where nobody could be asked."""
+        ...
+
+
+@runtime_checkable
+class Carrying(Protocol):
+    """A link for contents of any size."""
+
+    async def carry(self, form: Format, reference: str, content: Content) -> Proof:
+        """One attempt to hand a content over. Raises PartnerDown where certainly nothing was."""
         ...
 
 
@@ -82,6 +94,7 @@ class Reaching(Protocol):
 class Outbound(Protocol):
     """Settings of a way by which we reach the partner."""
 
+    carries: ClassVar[bool]  #: its links are `Carrying`
     looks: ClassVar[bool]  #: its links are `Looking`: `on_unknown: query` needs no query of its own
 
     def problems(self, formats: Formats) -> Iterator[ConfigError]:

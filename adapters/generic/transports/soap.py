@@ -72,7 +72,7 @@ class SoapInbound(WebInbound):
             en = "each operation needs a root element of its own, in a namespace"
             yield ConfigError(zh, en, path="kind")
 
-    def receiver(self, desk: Desk) -> SoapReceiver:
+    def serve(self, desk: Desk) -> SoapReceiver:
         return SoapReceiver(self, desk)
 
 
@@ -244,8 +244,7 @@ def _schema(forms: tuple[Format, ...]) -> etree._Element:
 def _fault(refused: Refused) -> SoapFault:
     fault = SoapFault(
         "Server" if refused.ours else "Client",
-        refused.zh,
-        refused.en,
+        *refused.told,
         subcode=refused.code,
         field=refused.field,
         rule=refused.rule,

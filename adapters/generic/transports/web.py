@@ -14,7 +14,6 @@ from twisted.internet.threads import deferToThreadPool
 from adapters.generic.access import (
     Authentication,
     Header,
-    Network,
     NoAuthentication,
     admit,
     credentials,
@@ -28,6 +27,7 @@ from gateway.contract import (
     Duration,
     Endpoint,
     HttpUrl,
+    Network,
     PartnerDown,
     Secret,
     Settings,
@@ -58,6 +58,8 @@ _UNCONNECTED: Final = frozenset({"dns", "refused", "connect", "connect-timeout",
 class WebInbound(Settings):
     """对方经 HTTP 送来。 / The partner reaches us over HTTP."""
 
+    carries: ClassVar[bool] = False
+
     listen: Endpoint = Field(
         description="监听地址，可与其他伙伴共用 / where to listen; may be shared", examples=["0.0.0.0:8091"]
     )
@@ -87,6 +89,7 @@ class WebInbound(Settings):
 class WebOutbound(Settings):
     """我方经 HTTP 送去。 / We reach the partner over HTTP."""
 
+    carries: ClassVar[bool] = False
     looks: ClassVar[bool] = False
     base_url: HttpUrl = Field(description="对方地址 / address", examples=["https://10.0.0.9/api"])
     authentication: Authentication = Field(

@@ -16,7 +16,7 @@ from twisted.python.threadpool import ThreadPool
 from gateway.transports.sftp import client_fetch as fetching
 from gateway.transports.sftp.client_errors import Conflict, Lost, NoAnswer, NotSent, Said, SftpError
 from gateway.transports.sftp.client_fetch import Entry
-from gateway.transports.sftp.client_put import Document, Upload, size_of, stands
+from gateway.transports.sftp.client_put import Document, Source, Upload, sizes_of, stands
 from gateway.transports.sftp.client_session import Server, Session
 from gateway.transports.sftp.client_wire import losing
 
@@ -38,9 +38,7 @@ class SftpClient:
         self._session: Session | None = None
         self._closed = False
 
-    async def put(
-        self, *files: tuple[str, bytes | Path], verify: Literal["size", "content"] = "size"
-    ) -> None:
+    async def put(self, *files: tuple[str, Source], verify: Literal["size", "content"] = "size") -> None:
         """Hands over files, each a path on the server with its content, in this order: a companion comes last.
 
         The same files again change nothing.
@@ -52,7 +50,7 @@ class SftpClient:
         """
         await self._work(self._put, files, verify)
 
-    async def look(self, *files: tuple[str, bytes | Path]) -> Literal["there", "absent", "gone"]:
+    async def look(self, *files: tuple[str, Source]) -> Literal["there", "absent", "gone"]:
         """What became of a hand-over: `there` whole, `absent` (its part still waits for the rename, or a document
         before the last is alone), or `gone`: no trace, so that it never came or was taken away.
 
@@ -156,7 +154,7 @@ class SftpClient:
         except Lost:
             raise NotSent("lost", self.server.peer) from None
 
-    def _put(self, files: tuple[tuple[str, bytes | Path], ...], verify: Literal["size", "content"]) -> None:
+    def _put(self, files: tuple[tuple[str, Source], ...], verify: Literal["size", "content"]) -> None:
         upload = Upload(tuple(_documents(files)), verify)
         try:
             self._passes(upload.run)
@@ -167,7 +165,7 @@ class SftpClient:
             known = NoAnswer if upload.asked else NotSent
             raise known(kind, self.server.peer) from None
 
-    def _look(self, files: tuple[tuple[str, bytes | Path], ...]) -> Literal["there", "absent", "gone"]:
+    def _look(self, files: tuple[tuple[str, Source], ...]) -> Literal["there", "absent", "gone"]:
         documents = tuple(_documents(files))
 
         def look(session: Session) -> Literal["there", "absent", "gone"]:
@@ -176,12 +174,14 @@ class SftpClient:
                 raise Conflict("conflict", self.server.peer)
             if all(found):
                 return "there"
-            traces = any(found) or any(size_of(session, d.part) is not None for d in documents)
+            traces = any(found) or any(
+                size is not None for size in sizes_of(session, *(d.part for d in documents))
+            )
             return "absent" if traces else "gone"
 
         return self._twice(look)
 
 
-def _documents(files: tuple[tuple[str, bytes | Path], ...]) -> Iterator[Document]:
+def _documents(files: tuple[tuple[str, Source], ...]) -> Iterator[Document]:
     for name, source in files:
         yield Document(name, source)

@@ -22,6 +22,7 @@ _TEXTS: Final = {
     "failed": ("服务器未能完成操作（磁盘满或超出配额？）", "the server failed (disk full, quota?)"),
     "gone": ("临时文件与目标文件都不在，可能已被取走", "neither part nor file is there: maybe taken already"),
     "host-key": ("服务器公钥不符", "the server's key is not the one agreed"),
+    "local": ("本地文件无法写入（磁盘满？）", "the local file cannot be written (disk full?)"),
     "login": ("登录被拒绝", "the login was refused"),
     "lost": ("连接中断或超时", "the connection was lost or timed out"),
     "missing": ("没有此文件或目录", "no such file or folder"),

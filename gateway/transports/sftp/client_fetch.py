@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from posixpath import splitext
 from stat import S_ISREG
+from typing import Any
 
-from gateway.transports.sftp.client_errors import Changed, Said
+from gateway.transports.sftp.client_errors import Changed, NotSent, Said
 from gateway.transports.sftp.client_session import Session
 
 
@@ -43,13 +44,8 @@ def listing(session: Session, folder: str) -> list[Entry]:
 
 def now(session: Session, folder: str, name: str) -> Entry | None:
     """How a file is at this moment; None where it is not."""
-    try:
-        found = session.wire.stat(f"{folder}/{name}")
-    except Said as said:
-        if said.kind == "missing":
-            return None
-        raise
-    return Entry(name, int(found.st_size or 0), int(found.st_mtime or 0))
+    [found] = session.wire.stats(f"{folder}/{name}")
+    return _entry(name, found)
 
 
 def download(session: Session, folder: str, entry: Entry, into: Path) -> None:
@@ -57,16 +53,23 @@ def download(session: Session, folder: str, entry: Entry, into: Path) -> None:
 
     Raises:
         Changed: it is not, or not any more, the file that was listed.
+        NotSent: it could not be written here; what there was room for stays, to go on with.
     """
     part = into.with_name(f".{entry.mark}.part")
-    with session.wire.open(f"{folder}/{entry.name}", "r") as remote, part.open("ab") as local:
-        begun = local.tell()
-        for block in session.wire.read_all(remote, begun, entry.size):
-            local.write(block)
-        local.flush()
-        os.fsync(local.fileno())
-        whole = local.tell() == entry.size
-    if not whole or now(session, folder, entry.name) != entry:
+    with session.wire.open(f"{folder}/{entry.name}", "r") as remote:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        try:
+            begun = os.fstat(descriptor).st_size
+            for block in session.wire.read_all(remote, begun, entry.size):
+                with _locally(session):
+                    _written(descriptor, block)
+            with _locally(session):
+                os.fsync(descriptor)
+            whole = os.fstat(descriptor).st_size == entry.size
+            after = _entry(entry.name, session.wire.finish(remote, f"{folder}/{entry.name}", sync=False))
+        finally:
+            os.close(descriptor)
+    if not whole or after != entry:
         part.unlink()
         raise Changed("changed", session.server.peer)
     part.rename(into)
@@ -108,6 +111,25 @@ def writable(session: Session, folder: str, name: str) -> None:
     with session.wire.open(f"{folder}/{name}", "w"):
         pass
     session.wire.remove(f"{folder}/{name}")
+
+
+def _entry(name: str, found: Any) -> Entry | None:
+    return None if found is None else Entry(name, int(found.st_size or 0), int(found.st_mtime or 0))
+
+
+def _written(descriptor: int, block: bytes) -> None:
+    view = memoryview(block)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+@contextmanager
+def _locally(session: Session) -> Iterator[None]:
+    """Our own disk's errors are not the connection's."""
+    try:
+        yield
+    except OSError:
+        raise NotSent("local", session.server.peer) from None
 
 
 def _free(entry: Entry) -> Iterator[str]:

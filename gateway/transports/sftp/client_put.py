@@ -19,22 +19,26 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 from gateway.transports.sftp.client_errors import Conflict, NoAnswer, NotSent, Said
 from gateway.transports.sftp.client_session import Session
-from gateway.transports.sftp.client_wire import BLOCK, IN_FLIGHT
+from gateway.transports.sftp.client_wire import BLOCK, IN_FLIGHT_BYTES
 
 #: Bytes at the end of a cut upload that are written again: requests in flight may have left holes.
-_DOUBTFUL: Final = BLOCK * IN_FLIGHT
+_DOUBTFUL: Final = IN_FLIGHT_BYTES
+
+
+#: A callable gives the same pieces each time it is called.
+Source: TypeAlias = bytes | Path | Callable[[], Iterator[bytes]]
 
 
 @dataclass(frozen=True)
 class Document:
-    """What is to stand under a name. A path's file is read block by block and must not change meanwhile."""
+    """What is to stand under a name. It is read block by block, more than once, and must not change meanwhile."""
 
     name: str  #: full path on the server
-    source: bytes | Path
+    source: Source
     digest: str = field(init=False)  #: SHA-256, hex
     size: int = field(init=False)
 
@@ -52,13 +56,17 @@ class Document:
         folder, slash, name = self.name.rpartition("/")
         return f"{folder}{slash}.{name}.{self.digest[:16]}.part"
 
-    def blocks(self, offset: int) -> Iterator[bytes]:
+    def blocks(self, offset: int, size: int = BLOCK) -> Iterator[bytes]:
+        """From an offset on, none longer than `size` bytes."""
+        if callable(self.source):
+            yield from _cut(self.source(), offset, size)
+            return
         opened: BinaryIO = (
             io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
         )
         with opened:
             opened.seek(offset)
-            while block := opened.read(BLOCK):
+            while block := opened.read(size):
                 yield block
 
 
@@ -85,15 +93,14 @@ class Upload:
         peer = session.server.peer
         for document in self.documents:
             last = document is self.documents[-1]
-            there = stands(session, document)
-            if there is False:
-                raise Conflict("conflict", peer)
+            there, grown = sizes_of(session, document.name, document.part)
             if there is None:
-                self._place(session, document, last)
+                self._place(session, document, grown, last)
+            elif not _same(session, document, there):
+                raise Conflict("conflict", peer)
 
-    def _place(self, session: Session, document: Document, last: bool) -> None:
+    def _place(self, session: Session, document: Document, grown: int | None, last: bool) -> None:
         wire, peer = session.wire, session.server.peer
-        grown = size_of(session, document.part)
         if self.asked and grown is None:
             raise NoAnswer("gone", peer)
         self._grow(session, document, grown or 0)
@@ -122,15 +129,21 @@ class Upload:
         wire = session.wire
         offset = max(0, min(grown, document.size) - _DOUBTFUL)
         with wire.open(document.part, "r+" if grown else "w") as file:
-            wire.write_all(file, document.blocks(offset), offset)
+            wire.write_all(file, document.blocks(offset, wire.block), offset)
             if grown > document.size:
                 file.truncate(document.size)
-            wire.sync(file)
-        if size_of(session, document.part) == document.size:
+            stands_now = wire.finish(file, document.part, sync=True)
+        if stands_now is not None and _size(stands_now) == document.size:
             if self.verify == "size" and not grown:
-                return
-            if digest_of(session, document.part, document.size) == document.digest:
-                return
+                return None
+            try:
+                if digest_of(session, document.part, document.size) == document.digest:
+                    return None
+            except Said:
+                if not grown:
+                    raise
+                # A box that one may only write to: what was resumed cannot be proved, what is written in one go need not be.
+                return self._grow(session, document, 0)
         with suppress(Said):  # it would never become right
             wire.remove(document.part)
         raise NotSent("verify", session.server.peer)
@@ -138,27 +151,27 @@ class Upload:
 
 def stands(session: Session, document: Document) -> bool | None:
     """Whether the document is what stands under its name; None where nothing does."""
-    size = size_of(session, document.name)
-    if size is None:
-        return None
-    return size == document.size and digest_of(session, document.name, size) == document.digest
+    [size] = sizes_of(session, document.name)
+    return None if size is None else _same(session, document, size)
 
 
-def size_of(session: Session, name: str) -> int | None:
-    """Bytes of a regular file; None where there is none.
+def sizes_of(session: Session, *names: str) -> list[int | None]:
+    """Bytes of regular files; None where there is none.
 
     Raises:
         Said: the server does not say.
     """
-    try:
-        found: Any = session.wire.stat(name)
-    except Said as said:
-        if said.kind == "missing":
-            return None
-        raise
+    return [None if found is None else _size(found) for found in session.wire.stats(*names)]
+
+
+def _size(found: Any) -> int:
     if found.st_mode is not None and not S_ISREG(found.st_mode):
         raise Said("failed")
     return int(found.st_size)
+
+
+def _same(session: Session, document: Document, size: int) -> bool:
+    return size == document.size and digest_of(session, document.name, size) == document.digest
 
 
 def digest_of(session: Session, name: str, size: int) -> str:
@@ -168,3 +181,14 @@ def digest_of(session: Session, name: str, size: int) -> str:
         for block in session.wire.read_all(file, 0, size):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _cut(pieces: Iterator[bytes], offset: int, size: int) -> Iterator[bytes]:
+    """Pieces of any size as blocks, from an offset on."""
+    for piece in pieces:
+        if offset >= len(piece):
+            offset -= len(piece)
+            continue
+        for start in range(offset, len(piece), size):
+            yield piece[start : start + size]
+        offset = 0

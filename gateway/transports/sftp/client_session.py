@@ -14,10 +14,10 @@ import paramiko
 
 from gateway.transports.sftp.client_errors import NotSent
 from gateway.transports.sftp.client_hosts import Pins
-from gateway.transports.sftp.client_wire import BLOCK, IN_FLIGHT, Wire
+from gateway.transports.sftp.client_wire import IN_FLIGHT_BYTES, Wire
 
 #: Flow control window: twice what is in flight. paramiko crawls with a very large one.
-_WINDOW: Final = 2 * BLOCK * IN_FLIGHT
+_WINDOW: Final = 2 * IN_FLIGHT_BYTES
 _KEEPALIVE: Final = 15
 
 # What goes wrong comes back as an error; paramiko's own account of it would go to stderr.
@@ -30,6 +30,7 @@ class Server:
 
     Attributes:
         timeout: seconds for each step of connecting, and without any progress later on.
+        ciphers: those to offer, in this order; empty: all that the library has, the quickest first.
     """
 
     host: str
@@ -41,6 +42,7 @@ class Server:
     host_keys: tuple[str, ...] = ()
     known_hosts: Path | None = None
     timeout: float = 30.0
+    ciphers: tuple[str, ...] = ()
 
     @property
     def peer(self) -> str:
@@ -120,6 +122,7 @@ class Session:
             transport.banner_timeout = transport.handshake_timeout = own.timeout
             transport.auth_timeout = transport.channel_timeout = own.timeout
             options = transport.get_security_options()
+            options.ciphers = own.ciphers or sorted(options.ciphers, key=lambda name: "gcm" not in name)
             options.key_types = sorted(options.key_types, key=lambda kind: not _same(kind, pins.types))
             transport.start_client(timeout=own.timeout)
             key = transport.get_remote_server_key()
@@ -141,6 +144,7 @@ class Session:
             channel.settimeout(own.timeout)
             channel.invoke_subsystem("sftp")
             self.wire = Wire(channel)
+            self.wire.learn()
         except paramiko.AuthenticationException:
             raise NotSent("login", own.peer) from None
         except (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError):

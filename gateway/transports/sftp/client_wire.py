@@ -16,10 +16,12 @@ from typing import Any, Final, cast
 
 import paramiko
 from paramiko.sftp import (
+    CMD_CLOSE,
     CMD_DATA,
     CMD_EXTENDED,
     CMD_INIT,
     CMD_READ,
+    CMD_STAT,
     CMD_STATUS,
     CMD_VERSION,
     CMD_WRITE,
@@ -28,10 +30,12 @@ from paramiko.sftp import (
 
 from gateway.transports.sftp.client_errors import Lost, Said
 
-#: Bytes of one read or write. Every server takes this much.
-BLOCK: Final = 32768
-#: Requests in flight; also how many blocks at the end of a cut upload may have holes between them.
-IN_FLIGHT: Final = 64
+#: Bytes of one read or write that every server takes; with its head it fits into one SSH packet of 32 KiB.
+BLOCK: Final = 32256
+#: The same for servers that say they take so much: fewer requests, each of which costs paramiko much.
+_LARGE_BLOCK: Final = 4 * BLOCK
+#: Bytes asked for and not yet answered; also how much at the end of a cut upload may have holes.
+IN_FLIGHT_BYTES: Final = 64 * BLOCK
 
 _OK, _EOF = 0, 1
 _KINDS: Final = {2: "missing", 3: "denied", 8: "unsupported"}
@@ -41,6 +45,7 @@ class Wire(paramiko.SFTPClient):  # type: ignore[misc]  # paramiko has no types
     """One SFTP session."""
 
     extensions: frozenset[str] = frozenset()
+    block: int = BLOCK  #: bytes of one read or write
 
     def _send_version(self) -> int:
         hello = paramiko.Message()
@@ -65,13 +70,56 @@ class Wire(paramiko.SFTPClient):  # type: ignore[misc]  # paramiko has no types
         if code != _OK:
             raise Said(_KINDS.get(code, "failed"))
 
-    def sync(self, file: Any) -> None:
-        """fsync on the server, where it offers that."""
-        if "fsync@openssh.com" in self.extensions:
-            self._request(CMD_EXTENDED, "fsync@openssh.com", file.handle)
+    def learn(self) -> None:
+        """Asks how much the server takes at once, where it can say so."""
+        if "limits@openssh.com" in self.extensions:
+            _, answer = self._request(CMD_EXTENDED, "limits@openssh.com")
+            _packet, most_read, most_written = (answer.get_int64() for _ in range(3))
+            if min(most_read, most_written) >= _LARGE_BLOCK:
+                self.block = _LARGE_BLOCK
+
+    @property
+    def _in_flight(self) -> int:
+        return IN_FLIGHT_BYTES // self.block
+
+    def stats(self, *names: str) -> list[Any]:
+        """Attributes of files, asked for in one go; None where there is no such file.
+
+        Raises:
+            Said: the server does not say.
+        """
+        return [_present(answer) for answer in self._together(*((CMD_STAT, name.encode()) for name in names))]
+
+    def finish(self, file: Any, name: str, *, sync: bool) -> Any:
+        """Closes a file, and gives what is then known of it under its name, as `stats`; all asked for in one go.
+
+        Args:
+            sync: to the server's disk first, where it offers that.
+
+        Raises:
+            Said: one of that failed. paramiko's own `close` would not say so.
+        """
+        syncing = ((CMD_EXTENDED, "fsync@openssh.com", file.handle),) if sync and self._syncs else ()
+        answers = self._together(*syncing, (CMD_CLOSE, file.handle), (CMD_STAT, name.encode()))
+        file._closed = True
+        for answer in answers[:-1]:
+            if isinstance(answer, Said):
+                raise answer
+        return _present(answers[-1])
+
+    @property
+    def _syncs(self) -> bool:
+        return "fsync@openssh.com" in self.extensions
+
+    def _together(self, *requests: tuple[Any, ...]) -> list[Any]:
+        """The answers to requests that are sent without waiting; Said is one of them."""
+        flight = _Flight(self)
+        numbers = [flight.ask(*request) for request in requests]
+        flight.land()
+        return [flight.told.get(number) for number in numbers]
 
     def write_all(self, file: Any, blocks: Iterator[bytes], offset: int) -> int:
-        """Writes blocks of at most `BLOCK` bytes from an offset on; returns where they end.
+        """Writes blocks of at most `block` bytes from an offset on; returns where they end.
 
         Raises:
             Said: the server could not write one of them.
@@ -79,7 +127,7 @@ class Wire(paramiko.SFTPClient):  # type: ignore[misc]  # paramiko has no types
         flight = _Flight(self)
         try:
             for block in blocks:
-                while len(flight.waiting) >= IN_FLIGHT:
+                while len(flight.waiting) >= self._in_flight:
                     flight.next()
                 flight.ask(CMD_WRITE, file.handle, int64(offset), block)
                 offset += len(block)
@@ -95,8 +143,8 @@ class Wire(paramiko.SFTPClient):  # type: ignore[misc]  # paramiko has no types
         flight = _Flight(self)
         asked = offset
         while offset < size:
-            while asked < size and len(flight.waiting) + len(flight.come) < IN_FLIGHT:
-                length = min(BLOCK, size - asked)
+            while asked < size and len(flight.waiting) + len(flight.come) < self._in_flight:
+                length = min(self.block, size - asked)
                 flight.ask(CMD_READ, file.handle, int64(asked), length, at=asked)
                 asked += length
             while offset not in flight.come:
@@ -117,11 +165,14 @@ class _Flight:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self.waiting: dict[int, int] = {}  #: request → offset it reads at
-        self.come: dict[int, bytes] = {}  #: offset → what stood there; empty at the end of the file
+        self.waiting: dict[int, int | None] = {}  #: request → offset it reads at
+        self.come: dict[int | None, bytes] = {}  #: offset → what stood there; empty at the end of the file
+        self.told: dict[int, Any] = {}  #: request that reads nothing → its answer, or Said
 
-    def ask(self, command: int, *arguments: Any, at: int = -1) -> None:
-        self.waiting[self._wire._async_request(self, command, *arguments)] = at
+    def ask(self, command: int, *arguments: Any, at: int | None = None) -> int:
+        number: int = self._wire._async_request(self, command, *arguments)
+        self.waiting[number] = at
+        return number
 
     def next(self) -> None:
         """One answer more."""
@@ -149,6 +200,20 @@ class _Flight:
                 self._wire._convert_status(answer)
             except EOFError:
                 self.come[at] = b""
+            except Said as said:
+                self.told[number] = said
+                raise
+        else:
+            self.told[number] = answer
+
+
+def _present(answer: Any) -> Any:
+    """The attributes in an answer; None where it says that there is no such file. Raises Said for other refusals."""
+    if isinstance(answer, Said):
+        if answer.kind == "missing":
+            return None
+        raise answer
+    return paramiko.SFTPAttributes._from_msg(answer)
 
 
 @contextmanager

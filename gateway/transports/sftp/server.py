@@ -1,34 +1,34 @@
 """The SFTP server: one port, many accounts, on Twisted Conch.
 
-    TCP ── Transport (algorithms, limits) ── Login ── Connection ── Channel ── Answers (in a thread) ── Files
+    TCP ── Transport (packets, limits) ── Login ── Connection ── Channel ── Answers (in a thread) ── Files
 
-Conch gives the SSH protocol. Own are the lists of algorithms (its defaults have 3DES, CBC, MD5 and SHA-1), all limits,
-and everything of SFTP itself.
+Conch gives key exchange, services and channels of SSH. Own are the packets, the lists of algorithms (Conch's have 3DES,
+CBC, MD5 and SHA-1), all limits, and everything of SFTP itself.
+
+    connected ─ keys ─► logging in ─ on record ─► logged in ─► idle, or its account is shut and no file is open ─► over
+        └── nothing for `SftpLimits.login` seconds ──► over
 """
 # ruff: noqa: N802, N803, N815  the names are Conch's
 # mypy: disable-error-code="no-untyped-call,no-untyped-def"
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
 from twisted.conch.ssh.factory import SSHFactory
 from twisted.conch.ssh.keys import Key
-from twisted.conch.ssh.transport import SSHServerTransport
-from twisted.internet.defer import DeferredLock, DeferredSemaphore
-from twisted.internet.error import CannotListenError
+from twisted.conch.ssh.transport import DISCONNECT_BY_APPLICATION
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
 from twisted.python.threadpool import ThreadPool
 
-from gateway.contract.errors import ConfigError
-from gateway.transports.http.endpoint import server_endpoint
-from gateway.transports.sftp.server_accounts import Account
-from gateway.transports.sftp.server_guard import Guard
-from gateway.transports.sftp.server_hostkey import host_key
+from gateway.transports.sftp.server_accounts import Account, Event
+from gateway.transports.sftp.server_guard import Guard, origin
+from gateway.transports.sftp.server_listeners import SftpLimits
 from gateway.transports.sftp.server_login import SIGNATURES, Login
+from gateway.transports.sftp.server_packets import PacketTransport
 from gateway.transports.sftp.server_session import Connection
 
 _log = structlog.get_logger(__name__)
@@ -37,46 +37,28 @@ _KEY_EXCHANGES: Final = [
     b"mlkem768x25519-sha256", b"curve25519-sha256", b"curve25519-sha256@libssh.org",
     b"ecdh-sha2-nistp256", b"ecdh-sha2-nistp384", b"ecdh-sha2-nistp521",
 ]  # fmt: skip
-_CIPHERS: Final = [b"aes128-ctr", b"aes256-ctr", b"aes192-ctr"]
-_COMPRESSIONS: Final = [b"none"]
 _SERVICES: Final[dict[bytes, Any]] = {b"ssh-userauth": Login, b"ssh-connection": Connection}
-_MACS: Final = [b"hmac-sha2-256", b"hmac-sha2-512"]
 #: Answers that may wait while a client changes keys; more means that it never ends doing so.
 _WAITING_FOR_KEYS: Final = 256
+_LOOK: Final = 1.0  #: seconds between looks at whether a closure has begun
+_GRACE: Final = 2.0  #: seconds for renaming what was closed, before a closure ends the connection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SftpLimits:
-    """What clients may ask of us. Times in seconds."""
-
-    connections: int = 100
-    per_address: int = 20
-    channels: int = 4  #: sessions of one connection
-    login: float = 30.0  #: from connecting to being logged in
-    idle: float = 600.0  #: without a request
-    tries: int = 6  #: refused attempts of one connection
-    failures: int = 10  #: refused logins within `window` that lock an address, or an account's password
-    window: float = 600.0
-    lock: float = 900.0
-    refusal_delay: float = 1.0  #: before a wrong password is answered
-
-
-class Transport(SSHServerTransport):
+class Transport(PacketTransport):
     """One connection."""
 
     factory: Any
-    transport: Any
     supportedKeyExchanges = _KEY_EXCHANGES
-    supportedCiphers = _CIPHERS
-    supportedMACs = _MACS
-    supportedCompressions = _COMPRESSIONS
     version = b"Gateway"
     ourVersionString = b"SSH-2.0-Gateway"
 
     def connectionMade(self) -> None:
         self.peer = str(self.transport.getPeer().host)
+        self.account: Account | None = None  #: whose session it is, from its admission on
+        self.inside = False  #: logged in, and that is on record
         self.full = False  #: the client does not take what we have written
-        self._quiet_since = self.factory.reactor.seconds()
+        self.over = False  #: the connection has ended
+        self._quiet_since = self._handled_at = self.factory.reactor.seconds()
         self.factory.connections.add(self)
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
@@ -84,15 +66,20 @@ class Transport(SSHServerTransport):
         super().connectionMade()
 
     def connectionLost(self, reason: Any = None) -> None:
+        self.over = True
         if self._timer.active():
             self._timer.cancel()
         self.factory.connections.discard(self)
         super().connectionLost(reason)
 
     def dispatchMessage(self, messageNum: int, payload: bytes) -> None:
+        self.guarded(lambda: super(Transport, self).dispatchMessage(messageNum, payload))
+
+    def guarded(self, work: Callable[[], object]) -> None:
+        """Whatever a peer sends, it ends its own connection and nothing else."""
         try:
-            super().dispatchMessage(messageNum, payload)
-        except Exception as error:  # whatever a peer sends, it ends its own connection and nothing else
+            work()
+        except Exception as error:
             _log.warning("sftp.protocol", peer=self.peer, error=type(error).__name__)
             self.abort()
 
@@ -113,28 +100,52 @@ class Transport(SSHServerTransport):
         self.transport.unregisterProducer()
         super().ssh_DISCONNECT(packet)
 
+    def ssh_KEXINIT(self, packet: bytes) -> Any:
+        if self.sessionID is not None and not self.inside:  # costly, and nobody needs it so early
+            return self.abort()
+        return super().ssh_KEXINIT(packet)
+
     def abort(self) -> None:
+        self._ended = True
         self.transport.abortConnection()
 
     # What the channels ask
 
-    def logged_in(self, account: Account) -> None:
-        """From here on the idle limit holds."""
+    def logged_in(self) -> None:
+        """From here on the limits of the account hold."""
+        assert self.account is not None
+        self.inside = True
         self._timer.cancel()
         self.active()
-        self._watch_idleness()
-        _log.info("sftp.login", account=account.name, peer=self.peer)
+        self._look()
+        _log.info("sftp.login", account=self.account.name, peer=self.peer)
 
     def active(self) -> None:
         self._quiet_since = self.factory.reactor.seconds()
 
-    def _watch_idleness(self) -> None:
-        left = self._quiet_since + self.factory.limits.idle - self.factory.reactor.seconds()
+    def handled(self) -> None:
+        """A file was opened or closed."""
+        self._handled_at = self.factory.reactor.seconds()
+
+    def _look(self) -> None:
+        assert self.account is not None
+        now = self.factory.reactor.seconds()
+        left = self._quiet_since + self.account.idle - now
+        shut = self.account.shut()
         if left <= 0:
-            _log.info("sftp.idle", peer=self.peer)
+            _log.info("sftp.idle", account=self.account.name, peer=self.peer)
             self.abort()
+        elif shut and not self._files() and now >= self._handled_at + _GRACE:
+            _log.info("sftp.maintenance", account=self.account.name, peer=self.peer)
+            self.sendDisconnect(DISCONNECT_BY_APPLICATION, shut.encode())
+            self._timer = self.factory.reactor.callLater(_GRACE, self.abort)  # where it does not read
         else:
-            self._timer = self.factory.reactor.callLater(left, self._watch_idleness)
+            wait = min(left, _LOOK) if self.account.closures else left
+            self._timer = self.factory.reactor.callLater(wait, self._look)
+
+    def _files(self) -> int:
+        channels = self.service.channels.values() if isinstance(self.service, Connection) else ()
+        return sum(channel.files for channel in channels)
 
     # The TCP transport says whether it takes more; nothing is read from a peer that does not read.
 
@@ -147,7 +158,7 @@ class Transport(SSHServerTransport):
         self.transport.resumeProducing()
         if isinstance(self.service, Connection):
             for channel in list(self.service.channels.values()):
-                channel.go()
+                self.guarded(channel.go)
 
     def stopProducing(self) -> None:
         self.full = True
@@ -169,8 +180,9 @@ class SftpServer(SSHFactory):
         self.limits = limits
         self.accounts: dict[bytes, Account] = {}
         self.connections: set[Transport] = set()
-        self.sessions: set[object] = set()  #: those whose files are open
+        self.sessions: dict[object, Account] = {}  #: what has files open, or something to put on record
         self.guard = Guard(limits.failures, limits.window, limits.lock, reactor.seconds)
+        self.passwords = Guard(limits.failures, limits.window, limits.lock, reactor.seconds)
         self.pool = ThreadPool(0, 8, "sftp")
         self.hashing = DeferredSemaphore(2)  # 32 MiB each
         self.publicKeys = {b"ssh-ed25519": key.public()}
@@ -182,6 +194,10 @@ class SftpServer(SSHFactory):
         """Accepts connections; gives the port."""
         self._port = await endpoint.listen(self)
         self.pool.start()
+        return self.port
+
+    @property
+    def port(self) -> int:
         return int(self._port.getHost().port)
 
     async def stop(self) -> None:
@@ -197,8 +213,8 @@ class SftpServer(SSHFactory):
 
     def buildProtocol(self, addr: Any) -> Any:
         host = str(getattr(addr, "host", ""))
-        near = sum(connection.peer == host for connection in self.connections)
-        if self.guard.locked(f"address {host}"):
+        near = sum(origin(connection.peer) == origin(host) for connection in self.connections)
+        if self.guard.locked(origin(host)):
             return None
         if len(self.connections) >= self.limits.connections or near >= self.limits.per_address:
             _log.warning("sftp.full", peer=host, connections=len(self.connections))
@@ -206,90 +222,33 @@ class SftpServer(SSHFactory):
         return super().buildProtocol(addr)
 
     def getService(self, transport: Any, service: bytes) -> Any:
-        inside = hasattr(transport, "avatar")
-        return self.services.get(service) if inside == (service == b"ssh-connection") else None
+        """One login for each connection, once there are keys; then one `ssh-connection`, for who is logged in."""
+        if not transport.isEncrypted("both"):
+            return None
+        if service == b"ssh-userauth":
+            fits = transport.service is None
+        else:
+            fits = isinstance(transport.service, Login) and transport.inside
+        return self.services.get(service) if fits else None
 
-    def cut(self, account: Account) -> None:
-        """Ends the connections of an account."""
-        for connection in list(self.connections):
-            if getattr(connection, "avatar", None) is account:
-                connection.abort()
+    def connections_of(self, account: Account) -> list[Transport]:
+        return [connection for connection in self.connections if connection.account is account]
 
+    def record(self, account: Account, event: Event) -> None:
+        """Tells an account's watch what nobody waits for."""
+        token = object()
+        self.sessions[token] = account
+        Deferred.fromCoroutine(self._record(account, event)).addBoth(lambda _: self.sessions.pop(token))
 
-class SftpListeners:
-    """Ports that accounts share: a port opens with its first account and closes with its last."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, tuple[SftpServer, Path]] = {}
-        self._lock = DeferredLock()
-
-    async def add(
-        self, reactor: Any, endpoint: str, key_file: Path, account: Account, limits: SftpLimits
-    ) -> SftpAccount:
-        """Lets an account in on `host:port`. The limits are those of whoever opened the port.
-
-        Raises:
-            ConfigError: the port cannot be opened or has another host key, or the name is taken on it.
-        """
-        await self._lock.acquire()
+    async def _record(self, account: Account, event: Event) -> None:
         try:
-            if endpoint in self._open:
-                server, other = self._open[endpoint]
-                if other != key_file:
-                    zh, en = f"{endpoint} 已使用另一主机密钥", f"{endpoint} has another host key already"
-                    raise ConfigError(zh, en, path="host_key")
-                if account.name.encode() in server.accounts:
-                    zh, en = f"账号 {account.name} 已被占用", f"account {account.name} is taken"
-                    raise ConfigError(zh, en, path="account")
-                port = int(server._port.getHost().port)
-            else:
-                server = SftpServer(reactor, host_key(key_file), limits)
-                port = await _listening(server, reactor, endpoint)
-                # Port 0 is a port of its own for each who asks, known by the number it got.
-                endpoint = f"{endpoint[:-1]}{port}" if endpoint.endswith(":0") else endpoint
-                self._open[endpoint] = server, key_file
-            server.accounts[account.name.encode()] = account
-            return SftpAccount(self, endpoint, account, port)
-        finally:
-            self._lock.release()
+            await account.watch(event)
+        except Exception as error:
+            _log.error("sftp.unrecorded", account=account.name, error=type(error).__name__)
 
-    async def remove(self, endpoint: str, account: Account) -> None:
-        """Used by `SftpAccount`."""
-        await self._lock.acquire()
-        try:
-            server, _ = self._open[endpoint]
-            server.accounts.pop(account.name.encode(), None)
-            server.cut(account)
-            if not server.accounts:
-                del self._open[endpoint]
-                await server.stop()
-        finally:
-            self._lock.release()
-
-
-@dataclass(frozen=True, slots=True)
-class SftpAccount:
-    """An account that may log in."""
-
-    listeners: SftpListeners
-    endpoint: str
-    account: Account
-    port: int
-
-    async def remove(self) -> None:
-        """Ends its connections and lets it in no more."""
-        await self.listeners.remove(self.endpoint, self.account)
-
-
-#: Those of this process: a port belongs to a process, whoever of it asks first.
-LISTENERS: Final = SftpListeners()
-
-
-async def _listening(server: SftpServer, reactor: Any, endpoint: str) -> int:
-    host, _, port = endpoint.rpartition(":")
-    try:
-        return await server.listen(server_endpoint(reactor, host.strip("[]"), int(port)))
-    except (CannotListenError, OSError) as error:
-        reason = getattr(error, "socketError", error)
-        zh, en = f"无法监听 {endpoint}：{reason}", f"cannot listen on {endpoint}: {reason}"
-        raise ConfigError(zh, en, path="listen") from error
+    async def cut(self, account: Account) -> None:
+        """Ends the connections of an account; what they did is on record after that."""
+        for connection in self.connections_of(account):
+            connection.abort()
+        while self.connections_of(account) or account in self.sessions.values():
+            await deferLater(self.reactor, 0.01)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
+import math
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -16,14 +18,16 @@ from typing import Literal, Protocol, TypeAlias
 from twisted.conch.ssh.keys import BadKeyError, Key
 
 from gateway.contract.errors import ConfigError
+from gateway.transports.sftp.server_closures import Closure, closed_until, notice
 
 Network: TypeAlias = IPv4Network | IPv6Network
 Encoding: TypeAlias = Literal["utf-8", "gb18030"]
 #: `close`: a file is complete when its handle is closed; `rename`: when it is renamed after that.
 Completion: TypeAlias = Literal["close", "rename"]
 Kind: TypeAlias = Literal[
-    "login", "login-refused", "list", "upload", "upload-cut", "download", "rename", "remove", "refused"
-]
+    "login", "login-refused", "locked",
+    "list", "upload", "upload-cut", "download", "download-cut", "rename", "remove", "refused",
+]  # fmt: skip
 
 _N, _R, _P = 1 << 15, 8, 1  #: scrypt: 32 MiB and about a tenth of a second for each try
 _SMALLEST_RSA = 2048
@@ -35,9 +39,10 @@ class Event:
 
     kind: Kind
     peer: str  #: the address
-    name: str = ""  #: `in/x.xml`; for logins the method
-    size: int = 0  #: bytes
+    name: str = ""  #: `/in/x.xml`; for logins the method, for `locked` what is: `address` or `account`
+    size: int = 0  #: bytes; for `refused` by rule `repeated`, how many more there were
     rule: str = ""  #: why it was refused
+    old: str = ""  #: what it was called before it was renamed
 
 
 #: Told of every event. An answer goes out only after this has returned; if it raises, the connection ends.
@@ -56,13 +61,12 @@ class Writer(Protocol):
 class Ledger:
     """What the sessions of one account, each in a thread of its own, must agree upon."""
 
-    lock: threading.Lock = field(
-        default_factory=threading.Lock
-    )  #: held for a change, never across a transfer
+    #: Held for a change, never across a transfer.
+    lock: threading.Lock = field(default_factory=threading.Lock)
     writers: dict[str, Writer] = field(default_factory=dict)  #: by name: one may write a file at a time
-    unspent: dict[int, int] = field(
-        default_factory=dict
-    )  #: bytes granted to each session and not yet written
+    spare_bytes: int = 0  #: what may still be added, by the last count
+    spare_files: int = 0
+    counted: float = -math.inf  #: when that was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +88,21 @@ class Account:
     may_delete: bool = True  #: in `out`, `receipts`, `rejected`
     quota_bytes: int = 1 << 30
     quota_files: int = 10_000
+    idle: float = 600.0  #: seconds without a request that end a connection
+    sessions: int = 10  #: connections at a time
+    closures: tuple[Closure, ...] = ()  #: when it may not log in
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
     blobs: frozenset[bytes] = field(init=False)
     ledger: Ledger = field(default_factory=Ledger, init=False)
 
     def __post_init__(self) -> None:
         blobs = frozenset(key.public().blob() for key in self.keys)  # type: ignore[no-untyped-call]
         object.__setattr__(self, "blobs", blobs)
+
+    def shut(self) -> str:
+        """What to tell clients that come during a closure; empty where they are welcome."""
+        end = closed_until(self.closures, self.now())
+        return "" if end is None else notice(end)
 
     def near(self, peer: str) -> bool:
         """Whether it may be used from that address."""

@@ -1,7 +1,4 @@
-"""SFTP version 3 (draft-ietf-secsh-filexfer-02): a session's requests, in their order, to answers and events.
-
-    request:  uint32 length | byte type | uint32 id | …
-    answer:   the same shape
+"""A session's requests, in their order, to answers and events.
 
 Blocking: `Answers.work` runs in a thread, and never twice at once for a session. Conch's own server answers one request
 at a time in the reactor's thread and looks a handle up by its hash; this one takes all that have come.
@@ -9,33 +6,29 @@ at a time in the reactor's thread and looks a handle up by its hash; this one ta
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 import struct
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gateway.transports.sftp import server_wire as wire
 from gateway.transports.sftp.server_accounts import Account, Event, Kind
-from gateway.transports.sftp.server_files import Download, Files, Upload
+from gateway.transports.sftp.server_files import Files
+from gateway.transports.sftp.server_handles import Download, Upload
 from gateway.transports.sftp.server_names import FOLDERS, Denied, Place, place
+from gateway.transports.sftp.server_wire import Fields
 
-#: Largest request we take and answer we give, beside the data in it.
-MAX_DATA: Final = 255 << 10
-MAX_PACKET: Final = MAX_DATA + 1024
 _HANDLES: Final = 64
+_LISTINGS: Final = 4  #: open at a time: each may hold ten thousand names
 _NAMES_AT_ONCE: Final = 200
+#: Refusals of a session that are told one by one; the others are counted, so that nobody fills the record with them.
+_TOLD_REFUSALS: Final = 20
+#: Bytes of answers after which the rest of the requests has to wait.
+_ENOUGH: Final = 1 << 20
 
-INIT, OPEN, CLOSE, READ, WRITE, LSTAT, FSTAT, SETSTAT, FSETSTAT = 1, 3, 4, 5, 6, 7, 8, 9, 10
-OPENDIR, READDIR, REMOVE, MKDIR, RMDIR, REALPATH, STAT, RENAME = 11, 12, 13, 14, 15, 16, 17, 18
-READLINK, SYMLINK, EXTENDED = 19, 20, 200
-VERSION, STATUS, HANDLE, DATA, NAME, ATTRS, EXTENDED_REPLY = 2, 101, 102, 103, 104, 105, 201
-OK, EOF, NO_SUCH_FILE, PERMISSION_DENIED, FAILURE, BAD_MESSAGE, UNSUPPORTED = 0, 1, 2, 3, 4, 5, 8
-
-_READ_FLAG, _WRITE_FLAG, _CREAT, _TRUNC, _EXCL = 0x01, 0x02, 0x08, 0x10, 0x20
-_SIZE, _MODE, _TIMES = 0x01, 0x04, 0x08
 _EXTENSIONS: Final = (
     (b"posix-rename@openssh.com", b"1"),
     (b"fsync@openssh.com", b"1"),
@@ -43,45 +36,15 @@ _EXTENSIONS: Final = (
 )
 
 
-class BadPacket(Exception):
-    """What came is no SFTP: the session ends."""
-
-
 @dataclass(slots=True)
 class Worked:
     """What came of some requests."""
 
+    requests: int = 0  #: how many were worked on; the others are still to be
+    files: int = 0  #: open now
     answers: bytearray = field(default_factory=bytearray)
     events: list[Event] = field(default_factory=list)
     uploaded: bool = False  #: something in `in/` may be complete now
-
-
-class Fields:
-    """Reads the fields of a packet one by one. Raises BadPacket where it ends too early."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def number(self, form: str = ">I") -> int:
-        size = struct.calcsize(form)
-        if self._at + size > len(self._data):
-            raise BadPacket
-        (value,) = struct.unpack_from(form, self._data, self._at)
-        self._at += size
-        return int(value)
-
-    def text(self) -> bytes:
-        length = self.number()
-        end = self._at + length
-        if end > len(self._data):
-            raise BadPacket
-        found, self._at = self._data[self._at : end], end
-        return found
-
-    def size(self) -> int | None:
-        """The size among file attributes; the others are of no interest here."""
-        return self.number(">Q") if self.number() & _SIZE else None
 
 
 Listing = Iterator[tuple[str, os.stat_result]]
@@ -103,75 +66,96 @@ class Answers:
         self._files = Files(account)
         self._handles: dict[bytes, Upload | Download | Listing] = {}
         self._last = 0
+        self._refusals = 0
+        self._shut = ""
         self._done = Worked()
         self._table: dict[int, Callable[[Fields], bytes]] = {
-            OPEN: self._open, CLOSE: self._close, READ: self._read, WRITE: self._write,
-            STAT: self._stat, LSTAT: self._stat, FSTAT: self._fstat, SETSTAT: self._setstat,
-            FSETSTAT: self._fsetstat, OPENDIR: self._opendir, READDIR: self._readdir, REMOVE: self._remove,
-            RENAME: self._rename, REALPATH: self._realpath, EXTENDED: self._extended,
-            MKDIR: self._fixed, RMDIR: self._fixed, SYMLINK: self._fixed, READLINK: self._fixed,
+            wire.OPEN: self._open, wire.CLOSE: self._close, wire.READ: self._read, wire.WRITE: self._write,
+            wire.STAT: self._stat, wire.LSTAT: self._stat, wire.FSTAT: self._fstat, wire.SETSTAT: self._setstat,
+            wire.FSETSTAT: self._fsetstat, wire.OPENDIR: self._opendir, wire.READDIR: self._readdir, wire.REMOVE: self._remove,
+            wire.RENAME: self._rename, wire.REALPATH: self._realpath, wire.EXTENDED: self._extended,
+            wire.MKDIR: self._fixed, wire.RMDIR: self._fixed, wire.SYMLINK: self._fixed, wire.READLINK: self._fixed,
         }  # fmt: skip
 
-    def work(self, packets: Sequence[bytes]) -> Worked:
-        """Each packet is one request without its length.
+    def work(self, packets: Sequence[bytes], shut: str = "") -> Worked:
+        """Each packet is one request without its length. The last ones wait where there are many bytes of answers.
+
+        Args:
+            shut: why no more files are opened; empty: they are.
 
         Raises:
             BadPacket: one is no request.
         """
-        self._done = Worked()
+        self._done, self._shut = Worked(), shut
         for packet in packets:
             answer = self._answer(packet)
             self._done.answers += struct.pack(">I", len(answer)) + answer
+            self._done.requests += 1
+            if len(self._done.answers) >= _ENOUGH:
+                break
+        self._done.files = len(self._handles) - self._listings()
         return self._done
 
     def end(self) -> list[Event]:
         """The connection is gone. Uploads that were open stay as they are, to be resumed."""
         self._done = Worked()
         for handle in self._handles.values():
-            if isinstance(handle, Upload):
-                self._tell("upload-cut", handle.place, handle.stat().st_size)
-            if isinstance(handle, Upload | Download):
-                handle.drop()
+            with suppress(OSError):
+                if isinstance(handle, Upload):
+                    self._tell("upload-cut", handle.place, handle.drop())
+                elif isinstance(handle, Download):
+                    self._tell("download-cut", handle.place, handle.furthest)
+                    handle.drop()
         self._handles.clear()
         self._files.close()
+        if self._refusals > _TOLD_REFUSALS:
+            more = self._refusals - _TOLD_REFUSALS
+            self._done.events.append(Event("refused", self._peer, size=more, rule="repeated"))
         return self._done.events
 
     def _answer(self, packet: bytes) -> bytes:  # noqa: PLR0911  one for each way it can end
         fields = Fields(packet)
         kind = fields.number(">B")
-        if kind == INIT:
-            extensions = b"".join(_text(name) + _text(value) for name, value in _EXTENSIONS)
-            return struct.pack(">BI", VERSION, 3) + extensions
+        if kind == wire.INIT:
+            extensions = b"".join(wire.text(name) + wire.text(value) for name, value in _EXTENSIONS)
+            return struct.pack(">BI", wire.VERSION, 3) + extensions
         request = fields.number()
         work = self._table.get(kind)
         try:
             if work is None:
-                return _status(request, UNSUPPORTED, "not supported")
+                return wire.status(request, wire.UNSUPPORTED, "not supported")
             answer = work(fields)
             return answer[:1] + struct.pack(">I", request) + answer[1:]
         except Denied as denied:
-            self._done.events.append(Event("refused", self._peer, rule=denied.rule))
-            return _status(request, PERMISSION_DENIED, denied.text)
+            self._refused(denied.rule)
+            return wire.status(request, wire.PERMISSION_DENIED, denied.text)
         except FileNotFoundError:
-            return _status(request, NO_SUCH_FILE, "no such file")
+            return wire.status(request, wire.NO_SUCH_FILE, "no such file")
         except FileExistsError:
-            return _status(request, FAILURE, "a file of this name is there")
+            return wire.status(request, wire.FAILURE, "a file of this name is there")
         except NotImplementedError:
-            return _status(request, UNSUPPORTED, "not supported")
-        except OSError as error:
-            return _status(request, FAILURE, os.strerror(error.errno or 0))
+            return wire.status(request, wire.UNSUPPORTED, "not supported")
+        except OSError as error:  # such as a full disk
+            self._refused(errno.errorcode.get(error.errno or 0, "failed").lower())
+            return wire.status(request, wire.FAILURE, os.strerror(error.errno or 0))
 
     # Files
 
     def _open(self, fields: Fields) -> bytes:
         where = self._place(fields)
         flags = fields.number()
+        if self._shut:
+            raise Denied("maintenance", self._shut)
         if len(self._handles) >= _HANDLES:
-            return _result(FAILURE, "too many open files")
-        if flags & _WRITE_FLAG:
-            fresh = bool(flags & _TRUNC)
-            opened: Upload | Download = self._files.upload(
-                where, fresh=fresh, exclusive=bool(flags & _EXCL and flags & _CREAT)
+            return wire.result(wire.FAILURE, "too many open files")
+        opened: Upload | Download
+        if flags & (wire.WRITE_FLAG | wire.APPEND):
+            opened = self._files.upload(
+                where,
+                fresh=bool(flags & wire.TRUNC),
+                exclusive=bool(flags & wire.EXCL and flags & wire.CREAT),
+                create=bool(flags & wire.CREAT),
+                append=bool(flags & wire.APPEND),
             )
         else:
             opened = self._files.download(where)
@@ -180,70 +164,72 @@ class Answers:
     def _close(self, fields: Fields) -> bytes:
         handle = self._handles.pop(fields.text(), None)
         if handle is None:
-            return _result(FAILURE, "no such handle")
+            return wire.result(wire.FAILURE, "no such handle")
         if isinstance(handle, Upload):
             self._tell("upload", handle.place, handle.finish())
             self._done.uploaded = True
         elif isinstance(handle, Download):
             handle.drop()
             self._tell("download", handle.place, handle.furthest)
-        return _result(OK)
+        return wire.result(wire.OK)
 
     def _read(self, fields: Fields) -> bytes:
         handle = self._handles.get(fields.text())
         offset, length = fields.number(">Q"), fields.number()
         if not isinstance(handle, Upload | Download):
-            return _result(FAILURE, "no such handle")
-        data = handle.read(offset, min(length, MAX_DATA)) if offset < 1 << 63 else b""
-        return bytes([DATA]) + _text(data) if data else _result(EOF)
+            return wire.result(wire.FAILURE, "no such handle")
+        data = handle.read(offset, min(length, wire.MAX_DATA)) if offset < 1 << 63 else b""
+        return bytes([wire.DATA]) + wire.text(data) if data else wire.result(wire.EOF)
 
     def _write(self, fields: Fields) -> bytes:
         handle = self._handles.get(fields.text())
-        offset, data = fields.number(">Q"), fields.text()
+        offset, data = fields.number(">Q"), fields.view()
         if not isinstance(handle, Upload):
-            return _result(FAILURE, "not open for writing")
+            return wire.result(wire.FAILURE, "not open for writing")
         handle.write(offset, data)
-        return _result(OK)
+        return wire.result(wire.OK)
 
     def _remove(self, fields: Fields) -> bytes:
         where = self._place(fields)
         self._files.remove(where)
         self._tell("remove", where)
-        return _result(OK)
+        return wire.result(wire.OK)
 
     def _rename(self, fields: Fields, *, over: bool = False) -> bytes:
         old, new = self._place(fields), self._place(fields)
         self._files.rename(old, new, over=over)
-        self._tell("rename", new)
+        self._done.events.append(Event("rename", self._peer, str(new), old=str(old)))
         self._done.uploaded = True
-        return _result(OK)
+        return wire.result(wire.OK)
 
     # Attributes
 
     def _stat(self, fields: Fields) -> bytes:
-        return bytes([ATTRS]) + _attributes(self._files.stat(self._place(fields)))
+        return bytes([wire.ATTRS]) + wire.attributes(self._files.stat(self._place(fields)))
 
     def _fstat(self, fields: Fields) -> bytes:
         handle = self._handles.get(fields.text())
         if not isinstance(handle, Upload | Download):
-            return _result(FAILURE, "no such handle")
-        return bytes([ATTRS]) + _attributes(handle.stat())
+            return wire.result(wire.FAILURE, "no such handle")
+        return bytes([wire.ATTRS]) + wire.attributes(handle.stat())
 
     def _setstat(self, fields: Fields) -> bytes:
         """Times and modes are ours; clients that want to set them (`put -p`) are not made to fail."""
         self._files.stat(self._place(fields))
         if fields.size() is not None:
             raise Denied("write", "open the file to change its size")
-        return _result(OK)
+        return wire.result(wire.OK)
 
     def _fsetstat(self, fields: Fields) -> bytes:
         handle = self._handles.get(fields.text())
         size = fields.size()
+        if not isinstance(handle, Upload | Download):
+            return wire.result(wire.FAILURE, "no such handle")
         if size is not None and isinstance(handle, Upload):
             handle.truncate(size)
         elif size is not None:
-            return _result(FAILURE, "not open for writing")
-        return _result(OK)
+            return wire.result(wire.FAILURE, "not open for writing")
+        return wire.result(wire.OK)
 
     # Folders
 
@@ -251,8 +237,8 @@ class Answers:
         where = self._place(fields)
         if where.name:
             raise FileNotFoundError
-        if len(self._handles) >= _HANDLES:
-            return _result(FAILURE, "too many open files")
+        if len(self._handles) >= _HANDLES or self._listings() >= _LISTINGS:
+            return wire.result(wire.FAILURE, "too many open files")
         self._tell("list", where)
         if where.folder is None:
             here: Listing = ((name, self._files.stat(Place(name))) for name in FOLDERS)
@@ -263,19 +249,23 @@ class Answers:
     def _readdir(self, fields: Fields) -> bytes:
         handle = self._handles.get(fields.text())
         if handle is None or isinstance(handle, Upload | Download):
-            return _result(FAILURE, "no such handle")
+            return wire.result(wire.FAILURE, "no such handle")
         named = []
         for name, found in handle:
             with suppress(UnicodeEncodeError):  # a name that this client's encoding cannot say
-                named.append(self._named(name, found))
+                named.append(wire.named(name, found, self._account.encoding))
             if len(named) == _NAMES_AT_ONCE:
                 break
-        return bytes([NAME]) + struct.pack(">I", len(named)) + b"".join(named) if named else _result(EOF)
+        return (
+            bytes([wire.NAME]) + struct.pack(">I", len(named)) + b"".join(named)
+            if named
+            else wire.result(wire.EOF)
+        )
 
     def _realpath(self, fields: Fields) -> bytes:
         where = self._place(fields)
-        path = _text(str(where).encode(self._account.encoding))
-        return bytes([NAME]) + struct.pack(">I", 1) + path + path + struct.pack(">I", 0)
+        path = wire.text(str(where).encode(self._account.encoding))
+        return bytes([wire.NAME]) + struct.pack(">I", 1) + path + path + struct.pack(">I", 0)
 
     def _fixed(self, fields: Fields) -> bytes:
         raise Denied("folders", "the folders are fixed, and there are no links")
@@ -287,13 +277,18 @@ class Answers:
             case b"fsync@openssh.com":
                 handle = self._handles.get(fields.text())
                 if not isinstance(handle, Upload):
-                    return _result(FAILURE, "not open for writing")
+                    return wire.result(wire.FAILURE, "not open for writing")
                 handle.sync()
-                return _result(OK)
+                return wire.result(wire.OK)
             case b"limits@openssh.com":
-                return bytes([EXTENDED_REPLY]) + struct.pack(">4Q", MAX_PACKET, MAX_DATA, MAX_DATA, _HANDLES)
+                return bytes([wire.EXTENDED_REPLY]) + struct.pack(
+                    ">4Q", wire.MAX_PACKET, wire.MAX_DATA, wire.MAX_DATA, _HANDLES
+                )
             case _:
                 raise NotImplementedError
+
+    def _listings(self) -> int:
+        return sum(not isinstance(handle, Upload | Download) for handle in self._handles.values())
 
     def _place(self, fields: Fields) -> Place:
         return place(fields.text(), self._account.encoding)
@@ -302,34 +297,12 @@ class Answers:
         self._last += 1
         name = struct.pack(">I", self._last)
         self._handles[name] = opened
-        return bytes([HANDLE]) + _text(name)
+        return bytes([wire.HANDLE]) + wire.text(name)
 
-    def _named(self, name: str, found: os.stat_result) -> bytes:
-        when = time.strftime("%b %d %Y", time.gmtime(found.st_mtime))
-        mode = stat.filemode(_mode(found))
-        line = f"{mode} 1 account account {found.st_size:>12} {when} {name}".encode(self._account.encoding)
-        return _text(name.encode(self._account.encoding)) + _text(line) + _attributes(found)
+    def _refused(self, rule: str) -> None:
+        self._refusals += 1
+        if self._refusals <= _TOLD_REFUSALS:
+            self._done.events.append(Event("refused", self._peer, rule=rule))
 
     def _tell(self, kind: Kind, where: Place, size: int = 0) -> None:
         self._done.events.append(Event(kind, self._peer, str(where), size))
-
-
-def _mode(found: os.stat_result) -> int:
-    return stat.S_IFDIR | 0o750 if stat.S_ISDIR(found.st_mode) else stat.S_IFREG | 0o640
-
-
-def _attributes(found: os.stat_result) -> bytes:
-    times = int(found.st_mtime) & 0xFFFFFFFF
-    return struct.pack(">IQIII", _SIZE | _MODE | _TIMES, found.st_size, _mode(found), times, times)
-
-
-def _text(data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + data
-
-
-def _result(code: int, text: str = "") -> bytes:
-    return struct.pack(">BI", STATUS, code) + _text(text.encode()) + _text(b"")
-
-
-def _status(request: int, code: int, text: str) -> bytes:
-    return struct.pack(">BII", STATUS, request, code) + _text(text.encode()) + _text(b"")

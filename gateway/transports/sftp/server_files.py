@@ -12,102 +12,21 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from gateway.transports.sftp.server_accounts import Account
+from gateway.transports.sftp.server_handles import Download, Upload
 from gateway.transports.sftp.server_names import FOLDERS, Denied, FolderName, Place, unfinished
+from gateway.transports.sftp.server_quota import Quota
 
 PARTIAL: Final = ".partial"
 #: Holds what the reader of `in` has taken out and not yet dealt with; counts towards the quota.
 TAKING: Final = ".taking"
 _COUNTED: Final = ("in", PARTIAL, TAKING, "rejected")
 _PLAIN: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-#: Bytes granted to a session at once: it counts again after as many.
-_GRANT: Final = 64 << 20
-
-
-class Upload:
-    """An open file of `.partial`. A later upload of the same name takes the name over; this one then fails."""
-
-    def __init__(self, files: Files, place: Place, descriptor: int) -> None:
-        self.place = place
-        self._files = files
-        self._descriptor = descriptor
-        self._lost = False
-        self._lock = threading.Lock()
-
-    def write(self, offset: int, data: bytes) -> None:
-        self._files.room(self._descriptor, offset + len(data))
-        view = memoryview(data)
-        with self._lock:
-            self._own()
-            while view:
-                done = os.pwrite(self._descriptor, view, offset)
-                view, offset = view[done:], offset + done
-
-    def truncate(self, size: int) -> None:
-        self._files.room(self._descriptor, size)
-        with self._lock:
-            self._own()
-            os.ftruncate(self._descriptor, size)
-
-    def read(self, offset: int, length: int) -> bytes:
-        return os.pread(self._descriptor, length, offset)
-
-    def sync(self) -> None:
-        os.fsync(self._descriptor)
-
-    def stat(self) -> os.stat_result:
-        return os.fstat(self._descriptor)
-
-    def lose(self) -> None:
-        """Implements `Writer`."""
-        with self._lock:
-            self._lost = True
-
-    def finish(self) -> int:
-        """The client closed it: durable, and moved to `in` where that makes it complete. Gives its size."""
-        try:
-            size = self.stat().st_size
-            self.sync()
-            self._files.closed(self, self.place)
-            self._own()
-        finally:
-            os.close(self._descriptor)
-        return size
-
-    def drop(self) -> None:
-        """The connection ended first: what came so far stays, to be resumed."""
-        self._files.left(self, self.place)
-        os.close(self._descriptor)
-
-    def _own(self) -> None:
-        if self._lost:
-            raise Denied("write", "the file was taken over by another upload, renamed or removed")
-
-
-class Download:
-    """An open file that is read."""
-
-    def __init__(self, place: Place, descriptor: int) -> None:
-        self.place = place
-        self.furthest = 0
-        self._descriptor = descriptor
-
-    def read(self, offset: int, length: int) -> bytes:
-        data = os.pread(self._descriptor, length, offset)
-        self.furthest = max(self.furthest, offset + len(data))
-        return data
-
-    def stat(self) -> os.stat_result:
-        return os.fstat(self._descriptor)
-
-    def drop(self) -> None:
-        os.close(self._descriptor)
 
 
 class Files:
@@ -122,12 +41,16 @@ class Files:
         self._folders: dict[str, int] = {}
         self._ledger = account.ledger
         make_folders(account.root)
-        for name in (*FOLDERS, PARTIAL, TAKING):
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._folders[name] = os.open(account.root / name, flags)
+        try:
+            for name in (*FOLDERS, PARTIAL, TAKING):
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._folders[name] = os.open(account.root / name, flags)
+        except OSError:
+            self.close()
+            raise
+        self._quota = Quota(account, [self._folders[name] for name in _COUNTED])
 
     def close(self) -> None:
-        self._ledger.unspent.pop(id(self), None)
         for descriptor in self._folders.values():
             os.close(descriptor)
         self._folders.clear()
@@ -153,31 +76,39 @@ class Files:
     def download(self, place: Place) -> Download:
         if place.folder == "in":
             raise Denied("read", "what was uploaded is not given out again")
-        descriptor = os.open(place.name, os.O_RDONLY | _PLAIN, dir_fd=self._folder(place))
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise FileNotFoundError
-        return Download(place, descriptor)
+        if place.folder is None or not place.name:
+            raise Denied("read", "a folder")
+        self._stat(place.folder, place.name)  # a link is no file here, whatever it leads to
+        return Download(place, self._opened(place.folder, place.name, os.O_RDONLY))
 
-    def upload(self, place: Place, *, fresh: bool, exclusive: bool) -> Upload:
+    def upload(
+        self, place: Place, *, fresh: bool, exclusive: bool = False, create: bool = True, append: bool = False
+    ) -> Upload:
         """Args:
         fresh: begin anew, whatever came before.
         exclusive: only where there is none of that name.
+        create: where there is none of that name, begin one.
+        append: every write goes to the end.
         """
         self._may_write(place)
         with self._ledger.lock:
-            there = self._exists(PARTIAL, place.name)
-            if exclusive and (there or self._exists("in", place.name)):
+            there, arrived = self._exists(PARTIAL, place.name), self._exists("in", place.name)
+            if exclusive and (there or arrived):
                 raise FileExistsError
+            if not there and arrived and not fresh:
+                raise Denied("write", "this file has arrived already: send it anew or under another name")
+            if not there and not arrived and not create:
+                raise FileNotFoundError
             if not there:
-                self._count(one_more=True)
+                self._quota.one_more()
             self._lose(place.name)
-            flags = os.O_RDWR | os.O_CREAT | _PLAIN | (os.O_TRUNC if fresh else 0)
-            descriptor = os.open(place.name, flags, 0o640, dir_fd=self._folders[PARTIAL])
-            made = self._ledger.writers[place.name] = Upload(self, place, descriptor)
+            flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if fresh else 0)
+            descriptor = self._opened(PARTIAL, place.name, flags)
+            made = self._ledger.writers[place.name] = Upload(self, place, descriptor, append=append)
         return made
 
     def closed(self, upload: Upload, place: Place) -> None:
+        """Implements `Shelves`."""
         with self._ledger.lock:
             if self._ledger.writers.get(place.name) is not upload:
                 return  # another upload's, renamed or removed meanwhile
@@ -186,9 +117,15 @@ class Files:
                 self._arrive(PARTIAL, place.name, place.name)
 
     def left(self, upload: Upload, place: Place) -> None:
+        """Implements `Shelves`."""
         with self._ledger.lock:
             if self._ledger.writers.get(place.name) is upload:
                 del self._ledger.writers[place.name]
+
+    def room(self, more: int) -> None:
+        """Implements `Shelves`."""
+        with self._ledger.lock:
+            self._quota.more(more)
 
     def rename(self, old: Place, new: Place, *, over: bool) -> None:
         self._may_write(old)
@@ -198,7 +135,8 @@ class Files:
                 raise FileExistsError
             shelf = self._shelf(old)
             self._stat(shelf, old.name)
-            self._lose(old.name)
+            if self._lose(old.name):
+                self._sync(shelf, old.name)
             self._lose(new.name)
             if unfinished(new.name):
                 fd = self._folders[PARTIAL]
@@ -219,41 +157,23 @@ class Files:
                 self._lose(place.name)
             os.unlink(place.name, dir_fd=self._folders[shelf])
 
-    def room(self, descriptor: int, end: int) -> None:
-        """Raises Denied where the file may not become `end` bytes long."""
-        more = end - os.fstat(descriptor).st_size
-        unspent = self._ledger.unspent
-        if more <= 0:
-            return
-        if more > unspent.get(id(self), 0):
-            with self._ledger.lock:
-                self._count()
-        if more > unspent[id(self)]:
-            raise Denied("quota", "quota exceeded")
-        unspent[id(self)] -= more
-
-    def _count(self, *, one_more: bool = False) -> None:
-        """Counts what the account holds, and grants this session some of what no other session may still add."""
-        size = number = 0
-        for shelf in _COUNTED:
-            with os.scandir(self._folders[shelf]) as entries:
-                for entry in entries:
-                    with suppress(FileNotFoundError):
-                        size += entry.stat(follow_symlinks=False).st_size
-                        number += 1
-        if one_more and number >= self._account.quota_files:
-            raise Denied("quota", "too many files")
-        others = sum(bytes_ for session, bytes_ in self._ledger.unspent.items() if session != id(self))
-        self._ledger.unspent[id(self)] = max(0, min(self._account.quota_bytes - size - others, _GRANT))
-
-    def _lose(self, name: str) -> None:
+    def _lose(self, name: str) -> bool:
+        """Whether somebody was writing that file."""
         writer = self._ledger.writers.pop(name, None)
         if writer is not None:
             writer.lose()
+        return writer is not None
 
     def _arrive(self, shelf: str, old: str, new: str) -> None:
         os.rename(old, new, src_dir_fd=self._folders[shelf], dst_dir_fd=self._folders["in"])
         os.fsync(self._folders["in"])
+
+    def _sync(self, shelf: str, name: str) -> None:
+        descriptor = self._opened(shelf, name, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _may_write(self, place: Place) -> None:
         if place.folder != "in" or not place.name:
@@ -265,10 +185,13 @@ class Files:
             return PARTIAL
         return place.folder
 
-    def _folder(self, place: Place) -> int:
-        if place.folder is None or not place.name:
-            raise Denied("read", "a folder")
-        return self._folders[place.folder]
+    def _opened(self, shelf: str, name: str, flags: int) -> int:
+        """Raises FileNotFoundError for what is no plain file, as `_stat`."""
+        descriptor = os.open(name, flags | _PLAIN, 0o640, dir_fd=self._folders[shelf])
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise FileNotFoundError
+        return descriptor
 
     def _exists(self, shelf: str, name: str) -> bool:
         try:

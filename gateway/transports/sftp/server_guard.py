@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 #: Addresses and accounts remembered; the oldest are forgotten first.
@@ -21,7 +22,7 @@ class _Record:
 
 
 class Guard:
-    """Counts failures of a thing (`address 10.1.2.3`, `account agency`) and locks it for a while.
+    """Counts failures of a thing (an address, an account) and locks it for a while.
 
     Args:
         failures: that many within `window` seconds lock it for `lock` seconds.
@@ -57,3 +58,12 @@ class Guard:
 
     def succeeded(self, thing: str) -> None:
         self._records.pop(thing, None)
+
+
+def origin(peer: str) -> str:
+    """Whom an address stands for: itself, or the network of one customer, who has as many IPv6 addresses as he likes."""
+    address = ip_address(peer.partition("%")[0])
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped or ip_network((address, 64), strict=False))
+    return str(address)

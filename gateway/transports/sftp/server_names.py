@@ -69,7 +69,7 @@ def place(path: bytes, encoding: Encoding) -> Place:
 
 def unfinished(name: str) -> bool:
     """Whether a name says that its file is not yet to be read."""
-    return name.startswith(".") or name.endswith(_UNFINISHED)
+    return name.startswith(".") or name.lower().endswith(_UNFINISHED)
 
 
 def _checked(name: str, encoding: Encoding) -> str:

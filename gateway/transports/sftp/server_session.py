@@ -1,6 +1,6 @@
 """The SFTP channel of a connection: what has come is worked on in batches, and no faster than the client reads.
 
-    client ── window ──► queue ── up to 64 requests, 1 MiB ──► thread ── answers ──► window of the client ──► client
+    client ── window ──► buffer ── up to 64 requests, 1 MiB ──► thread ── answers ──► window of the client ──► client
 
 Two things bound the memory of a channel. The client may send only what the window allows, and gets room back for what
 has been worked on, not for what has come. A batch is begun only when the answers of the last one are gone. So a client
@@ -12,7 +12,6 @@ that asks for a whole file at once (as paramiko's prefetch does) gets it as fast
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -24,8 +23,9 @@ from twisted.conch.ssh.connection import SSHConnection
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
-from gateway.transports.sftp import server_answers as answers
+from gateway.transports.sftp import server_wire as wire
 from gateway.transports.sftp.server_accounts import Account, Event
+from gateway.transports.sftp.server_answers import Answers
 
 _log = structlog.get_logger(__name__)
 WINDOW: Final = 2 << 20
@@ -42,16 +42,21 @@ class Connection(SSHConnection):
 
     def serviceStarted(self) -> None: ...
 
+    def packetReceived(self, messageNum: int, packet: bytes) -> Any:
+        if messageNum not in self.protocolMessages:  # Conch would write it into its log
+            raise wire.BadPacket
+        return super().packetReceived(messageNum, packet)
+
     def ssh_CHANNEL_DATA(self, packet: bytes) -> None:
         number, length = struct.unpack_from(">2L", packet)
         channel: Channel = self.channels[number]
         if length > channel.localWindowLeft or length > channel.localMaxPacket:
-            raise answers.BadPacket
+            raise wire.BadPacket
         channel.localWindowLeft -= length
         channel.dataReceived(packet[8 : 8 + length])
 
     def ssh_CHANNEL_EXTENDED_DATA(self, packet: bytes) -> None:
-        raise answers.BadPacket  # clients have nothing to say there
+        raise wire.BadPacket  # clients have nothing to say there
 
     def gotGlobalRequest(self, requestType: bytes, data: bytes) -> int:
         return 0
@@ -61,7 +66,7 @@ class Connection(SSHConnection):
             raise ConchError("sessions only", 1)
         if len(self.channels) >= self.transport.factory.limits.channels:
             raise ConchError("too many sessions", 4)
-        channel = Channel(self.transport.avatar, self.transport, windowSize, min(maxPacket, _PACKET))
+        channel = Channel(self.transport.account, self.transport, windowSize, min(maxPacket, _PACKET))
         channel.conn = self
         return channel
 
@@ -79,41 +84,33 @@ class Channel(SSHChannel):
         self._account = account
         self._ssh = transport
         self._peer: str = transport.peer
-        self._answers: answers.Answers | None = None
-        self._input = bytearray()
-        self._queue: deque[bytes] = deque()
+        self._answers: Answers | None = None
+        self._input = bytearray()  #: whole requests first; no longer than the window
+        self._batch: list[bytes] = []  #: taken from it, to be worked on
         self._owed = 0  #: bytes worked on whose window has not been given back
         self._busy = False
+        self._all_sent = False  #: the client has nothing more to say
         self._gone = False
+        self.files = 0  #: open now
 
     def requestReceived(self, requestType: bytes, data: bytes) -> int:
         if requestType != b"subsystem" or self._answers is not None or getNS(data)[0] != b"sftp":
             return 0
         try:
-            self._answers = answers.Answers(self._account, self._peer)
+            self._answers = Answers(self._account, self._peer)
         except OSError as error:
             _log.error("sftp.folders", account=self._account.name, error=type(error).__name__)
             return 0
-        self._ssh.factory.sessions.add(self)
+        self._ssh.factory.sessions[self] = self._account
         return 1
 
     def channelOpen(self, specificData: bytes) -> None: ...
 
     def dataReceived(self, data: bytes) -> None:
         if self._answers is None:
-            raise answers.BadPacket
+            raise wire.BadPacket
         self._ssh.active()
         self._input += data
-        at = 0
-        while len(self._input) - at >= 4:
-            (length,) = struct.unpack_from(">I", self._input, at)
-            if not 0 < length <= answers.MAX_PACKET:
-                raise answers.BadPacket
-            if len(self._input) - at < 4 + length:
-                break
-            self._queue.append(bytes(self._input[at + 4 : at + 4 + length]))
-            at += 4 + length
-        del self._input[:at]
         self.go()
 
     def addWindowBytes(self, data: int) -> None:
@@ -121,47 +118,65 @@ class Channel(SSHChannel):
         self.go()
 
     def eofReceived(self) -> None:
-        self.loseConnection()
+        self._all_sent = True
+        self.go()
 
     def closed(self) -> None:
         self._gone = True
-        self._queue.clear()
+        self._batch = []  # the thread may still have the other one
+        self._input.clear()
         if not self._busy:
             self._end()
 
     def go(self) -> None:
         """Begins the next batch, if there is one and the client has taken the answers of the last."""
-        if self._busy or self._gone or not self._queue or self.buf or self.closing:
+        if self._busy or self._gone or self.buf or self.closing:
             return
         if self._ssh.full or self.remoteWindowLeft == 0:
             return
-        batch = self._batch()
-        self._busy = True
-        work = Deferred.fromCoroutine(self._work(batch))
-        work.addErrback(self._failed).addBoth(self._worked)
+        self._batch = self._batch or self._requests()
+        if self._batch:
+            self._busy = True
+            work = Deferred.fromCoroutine(self._work(self._batch))
+            work.addErrback(self._failed).addBoth(self._worked)
+        elif self._all_sent:
+            self.loseConnection()
 
-    def _batch(self) -> list[bytes]:
-        batch: list[bytes] = []
-        expected = 0
-        while self._queue and len(batch) < _BATCH_REQUESTS and expected < _BATCH_BYTES:
-            packet = self._queue.popleft()
-            batch.append(packet)
-            expected += len(packet)
-            if packet[0] == answers.READ and len(packet) >= 4:
-                expected += min(int.from_bytes(packet[-4:], "big"), answers.MAX_DATA)
-        return batch
+    def _requests(self) -> list[bytes]:
+        """Takes the requests that are there in whole, so many as make a batch.
+
+        Raises:
+            BadPacket: one is too long, or empty.
+        """
+        found: list[bytes] = []
+        at = 0
+        with memoryview(self._input) as data:
+            while len(data) - at >= 4 and len(found) < _BATCH_REQUESTS and at < _BATCH_BYTES:
+                (length,) = struct.unpack_from(">I", data, at)
+                if not 0 < length <= wire.MAX_PACKET:
+                    raise wire.BadPacket
+                if len(data) - at < 4 + length:
+                    break
+                found.append(bytes(data[at + 4 : at + 4 + length]))
+                at += 4 + length
+        del self._input[:at]
+        return found
 
     async def _work(self, batch: list[bytes]) -> None:
         assert self._answers is not None
-        done = await self._in_thread(self._answers.work, batch)
+        done = await self._in_thread(self._answers.work, batch, self._account.shut())
         for event in done.events:
             await self._account.watch(event)
         if done.uploaded:
             self._account.uploaded()
         if self._gone:
             return
+        if done.files != self.files:
+            self._ssh.handled()
+        self.files = done.files
         self.write(bytes(done.answers))
-        self._owed += sum(map(len, batch)) + 4 * len(batch)
+        self._owed += sum(map(len, batch[: done.requests])) + 4 * done.requests
+        del batch[: done.requests]
         if self._owed >= WINDOW // 8:
             self.conn.adjustWindow(self, self._owed)
             self._owed = 0
@@ -177,7 +192,7 @@ class Channel(SSHChannel):
             self._end()
         else:
             self._ssh.active()
-            self.go()
+            self._ssh.guarded(self.go)
 
     def _end(self) -> None:
         if self._answers is None:
@@ -187,9 +202,9 @@ class Channel(SSHChannel):
         Deferred.fromCoroutine(self._ended(ending)).addErrback(self._unrecorded).addBoth(self._over)
 
     def _over(self, _: object) -> None:
-        self._ssh.factory.sessions.discard(self)
+        self._ssh.factory.sessions.pop(self)
 
-    async def _ended(self, ending: answers.Answers) -> None:
+    async def _ended(self, ending: Answers) -> None:
         events: list[Event] = await self._in_thread(ending.end)
         for event in events:
             await self._account.watch(event)

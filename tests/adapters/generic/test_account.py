@@ -16,8 +16,9 @@ from twisted.internet.threads import deferToThread
 
 from adapters.generic import adapter
 from adapters.generic.settings import GenericSettings
-from adapters.generic.transports.account import AccountReceiver
 from gateway.contract import ConfigError, Unavailable
+from gateway.transports.files import AccountOutbound
+from gateway.transports.files.account import AccountReceiver
 from gateway.transports.sftp.server_hostkey import host_key
 from tests.adapters.context import Harness
 from tests.adapters.generic.test_ways import FILE, notice
@@ -99,7 +100,9 @@ async def test_a_wrong_file_is_refused_with_a_report(tmp_path: Path) -> None:
     async with running(tmp_path, harness) as it:
         await client(tmp_path, it, put("a.json", b"{}"))
         rejected = tmp_path / "root" / "rejected"
-        await until(lambda: sorted(os.listdir(rejected)) == ["a.json", "a.json.report.txt"])
+        await until(
+            lambda: sorted(os.listdir(rejected)) == ["a.json", "a.json.report.json", "a.json.report.txt"]
+        )
         assert harness.inbox.accepted == []
         assert "未受理" in (rejected / "a.json.report.txt").read_text(encoding="utf-8")
 
@@ -144,7 +147,7 @@ async def test_a_file_between_upload_and_commit_survives_a_kill(tmp_path: Path) 
     harness = Harness(tmp_path)
     (tmp_path / "root" / "in" / "b.json").write_bytes(FILE)
     async with running(tmp_path, harness):
-        await until(lambda: len(os.listdir(tmp_path / "root" / "receipts")) == 2)
+        await until(lambda: len(list((tmp_path / "root" / "receipts").glob("*.receipt.json"))) == 2)
     assert [i.partner_message_id for i in harness.inbox.accepted] == ["MZ20250001"] * 2
     assert os.listdir(tmp_path / "root" / ".taking") == []
 
@@ -173,3 +176,26 @@ async def test_accounts_share_a_port_with_one_host_key(tmp_path: Path) -> None:
             await receiver(tmp_path, harness, listen=listen).start()
         with pytest.raises(ConfigError, match="host key"):
             await receiver(tmp_path, harness, listen=listen, account="x", host_key=tmp_path / "h2").start()
+
+
+async def test_when_the_partner_fetched_a_file_is_known_and_audited(tmp_path: Path) -> None:
+    harness = Harness(tmp_path)
+    deposit = AccountOutbound.model_validate(
+        {"kind": "sftp-account", "path": tmp_path / "root", "companion": "none"}
+    ).deposit(harness.context)
+    for name in ("a.json", "b.json"):
+        await deposit.put(name, FILE)
+
+    def fetch(sftp: paramiko.SFTPClient) -> None:
+        with sftp.open("out/a.json", "rb") as file:
+            assert file.read() == FILE
+        with sftp.open("out/b.json", "rb") as file:
+            file.read(10)
+        for name in ("a.json", "b.json"):
+            sftp.remove(f"out/{name}")
+
+    async with running(tmp_path, harness) as it:
+        await client(tmp_path, it, fetch)
+    assert [h.kind for h in harness.inbox.handled_ones].count("sftp.download") == 2
+    assert await deposit.look("a.json", FILE) == "taken"
+    assert await deposit.look("b.json", FILE) == "absent", "it was not read to its end"

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from adapters.generic import adapter
 from adapters.generic.settings import GenericSettings
-from adapters.generic.transports.sftp import SftpReceiver
 from gateway.contract import Absent, Accepted, PartnerDown, Rejected, Unavailable, Unknown
+from gateway.transports.files.sftp import SftpReceiver
 from tests.adapters.context import Harness
 from tests.adapters.generic.test_samples import EXAMPLE
 from tests.adapters.generic.test_ways import FILE, REGISTRATION, notice
@@ -139,7 +139,9 @@ async def test_a_refused_file_gets_a_report(
     assert os.listdir(folder) == []
     kept = folder.parent / "refused" if rejected else tmp_path / "rejected"
     assert sorted(os.listdir(kept)) == sorted(
-        name + ending for name in ("a.json", "b.json", "c.json") for ending in ("", ".report.txt")
+        name + ending
+        for name in ("a.json", "b.json", "c.json")
+        for ending in ("", ".report.txt", ".report.json")
     )
     assert "refused-2" in (kept / "b.json.report.txt").read_text(encoding="utf-8")
 
@@ -162,17 +164,17 @@ async def test_a_file_replaced_after_it_was_read_is_taken_next(
     harness = Harness(tmp_path)
     it = watch(harness)
     (folder / "a.json").write_bytes(FILE)
-    read = it.read
+    fetched = it.fetched
 
-    async def replaced(name: str) -> bytes:
-        content = await read(name)
+    async def replaced(name: str) -> Path:
+        path = await fetched(name)
         (folder / "a.json").write_bytes(FILE + b"\n")
-        return content
+        return path
 
-    it.read = replaced  # type: ignore[method-assign]
+    it.fetched = replaced  # type: ignore[method-assign]
     await it.look()
     assert (folder / "a.json").read_bytes() == FILE + b"\n"
-    it.read = read  # type: ignore[method-assign]
+    it.fetched = fetched  # type: ignore[method-assign]
     await it.look()
     assert os.listdir(folder) == []
     assert len(taken(harness)) == 2
@@ -230,7 +232,7 @@ async def test_what_became_of_a_file_is_known_by_looking(tmp_path: Path, peer: P
     assert isinstance(await sender.query(sent, prepared), Absent)
     (folder / name).write_bytes(b"another")
     assert isinstance(await sender.send(sent, prepared), Rejected)
-    sender._link._client.close()
+    sender._link.deposit.close()
 
 
 async def test_nothing_handed_over_is_tried_again(tmp_path: Path, peer: Peer, folder: Path) -> None:
@@ -255,7 +257,7 @@ async def test_nothing_handed_over_is_tried_again(tmp_path: Path, peer: Peer, fo
     assert isinstance(outcome, Unknown)
     assert sent.id not in outcome.reason
     cable.close()
-    sender._link._client.close()
+    sender._link.deposit.close()
 
 
 async def test_the_connection_test_says_how_far_it_came(tmp_path: Path, peer: Peer) -> None:

@@ -1,0 +1,91 @@
+"""Files of this machine that are whole or not there, whatever happens in between. Blocking: call in a thread."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from gateway.transports.files.companions import beside, written
+from gateway.transports.files.content import Content, digests, pieces
+
+
+def put(file: Path, content: Content, companions: tuple[str, ...] = ()) -> None:
+    """Writes the file under a name nobody reads, makes it durable, renames it, then writes its companions in order.
+
+    The same again changes nothing: a file that stands there with this content stays.
+
+    Raises:
+        OSError: the folder is not there, or is full; the file has not appeared, or its last companion has not.
+    """
+    if not holds(file, content):
+        write(file, content)
+    for name, told in written(file.name, content, companions):
+        write(file.with_name(name), told)
+
+
+def last_of(file: Path, companions: tuple[str, ...]) -> Path:
+    """What makes a file count as handed over: the last thing that `put` writes."""
+    return beside(file, companions[-1]) if companions else file
+
+
+def holds(file: Path, content: Content) -> bool:
+    """Whether this content stands there."""
+    try:
+        if not isinstance(content, bytes):
+            return digests(file) == digests(content)
+        return file.stat().st_size == len(content) and file.read_bytes() == content
+    except FileNotFoundError:
+        return False
+
+
+def write(file: Path, content: Content) -> None:
+    """Puts this content under the name, in place of whatever stood there."""
+    hidden = file.with_name(f".{file.name}.part")
+    descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o640)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            for piece in pieces(content):
+                out.write(piece)
+            out.flush()
+            os.fsync(out.fileno())
+        os.rename(hidden, file)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(hidden)  # what is half there takes up room
+        raise
+    sync(file.parent)
+
+
+def free(folder: Path, name: str) -> Path:
+    """A name in the folder that nothing has yet: `x.xml`, `x~2.xml`, …"""
+    wanted = folder / name
+    target, number = wanted, 1
+    while target.exists():
+        number += 1
+        target = folder / f"{wanted.stem}~{number}{wanted.suffix}"
+    return target
+
+
+def move(file: Path, target: Path, companions: tuple[str, ...] = ()) -> None:
+    """Moves a file to a free name, durably; its companions, which say nothing any more, are removed after it."""
+    os.rename(file, target)
+    sync(target.parent)
+    discard(file, companions)
+
+
+def discard(file: Path, companions: tuple[str, ...] = ()) -> None:
+    """Removes a file where it is there, then its companions."""
+    for gone in (file, *(beside(file, companion) for companion in companions)):
+        with suppress(FileNotFoundError):
+            os.unlink(gone)
+    sync(file.parent)
+
+
+def sync(folder: Path) -> None:
+    """Makes names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,229 @@
+"""What goes wrong between us and a bank: whatever it is, a batch is executed once, and no result is believed twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.bank.files.lint import problems
+from adapters.bank.files.profile import file_of
+from gateway.canonical.payment import BatchReturned, PaymentBatch
+from gateway.contract import Absent, Accepted, PartnerDown, QueryOutcome, Reject, Unavailable, Unknown
+from tests.adapters.bank.bodies import batch
+from tests.adapters.bank.conftest import Partner
+from tests.adapters.bank.rig import Rig
+
+TIMEOUT = 60.0
+
+
+INQUIRY = """\
+mapping: own.inquiry
+version: 1
+title: {zh: 批次查询, en: What became of a batch}
+canonical: payment.batch.submitted.v1
+direction: encode
+codec: {kind: delimited, charset: gbk, separator: '|', trailing: true, line_end: crlf, records: {head: {first: true}}}
+fields:
+  - {at: head/batch, column: 1, as: text(20), to: batch_id, name: 批次号}
+lossy:
+""" + "".join(
+    f"  - {{to: {name}, why: 只问批次号}}\n" for name in PaymentBatch.__struct_fields__ if name != "batch_id"
+)
+
+
+def executions(it: Rig) -> dict[str, tuple[int, int]]:
+    return it.bank.books.batches()
+
+
+async def settled(it: Rig, message: Any, prepared: Any) -> QueryOutcome:
+    """What the engine does with a doubt: asks, and sends again where the batch certainly never came."""
+    outcome = await it.sender.query(message, prepared)
+    if isinstance(outcome, Absent):
+        outcome = await it.sender.send(message, prepared)  # type: ignore[assignment]
+    return outcome
+
+
+@pytest.mark.parametrize("fault", ["drop-after-rename", "drop-before-rename"])
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_lost_answer_makes_no_second_file(partner: Partner, fault: str, taken: bool) -> None:
+    it = partner()
+    message = it.harness.message(batch())
+    prepared = await it.sender.prepare(message)
+    it.bank.faults.add(fault, 6)
+    try:
+        outcome: Any = await it.sender.send(message, prepared)
+    except PartnerDown:
+        outcome = None
+    it.bank.faults.clear()
+    if taken:
+        it.bank.look()
+    if not isinstance(outcome, Accepted):
+        outcome = await settled(it, message, prepared)
+    it.bank.look()
+    if isinstance(outcome, Unknown):
+        assert taken, "a file that nobody took is seen where it is"
+        await it.fetch()
+        outcome = await it.sender.query(message, prepared)
+    assert isinstance(outcome, Accepted)
+    assert executions(it) == {"0001": (1, 1)}
+
+
+@pytest.mark.parametrize("cut", [600, 3_000, 4_000, 5_000, 20_000, 60_000, 150_000])
+async def test_a_cable_cut_anywhere_ends_in_one_execution(partner: Partner, cut: int) -> None:
+    it = partner(cuts=[cut, cut])
+    message = it.harness.message(batch("1" * 1500))
+    prepared = await it.sender.prepare(message)
+    act = it.sender.send
+    for _ in range(6):
+        try:
+            outcome: Any = await act(message, prepared)
+        except PartnerDown:
+            continue
+        it.bank.look()
+        if isinstance(outcome, Accepted):
+            break
+        act = it.sender.send if isinstance(outcome, Absent) else it.sender.query  # type: ignore[assignment]
+    it.bank.look()
+    assert executions(it) == {"0001": (1, 1)}
+
+
+async def test_a_name_is_given_once_whatever_happens(partner: Partner) -> None:
+    it = partner("shipped:fixed")
+    first = it.harness.message(batch())
+    prepared = await it.sender.prepare(first)
+    assert prepared.reference.endswith("001.dat")
+    again = it.restarted()
+    assert (await again.sender.prepare(first)).reference == prepared.reference, "also after a restart"
+    other = again.harness.message(batch())
+    with pytest.raises(Reject) as refused:
+        await again.sender.prepare(other)
+    assert refused.value.code == "duplicate"
+    next_day = again.harness.message(batch(number="0002"))
+    assert (await again.sender.prepare(next_day)).reference.endswith("002.dat")
+    again.harness.clock.offset = 86400.0
+    tomorrow = again.harness.message(batch(number="0003"))
+    assert (await again.sender.prepare(tomorrow)).reference.endswith("001.dat"), "numbers begin anew"
+
+
+async def test_what_nobody_had_begun_to_put_is_absent(partner: Partner) -> None:
+    it = partner()
+    message = it.harness.message(batch())
+    prepared = await it.sender.prepare(message)
+    assert await it.sender.query(message, prepared) == Absent()
+
+
+async def test_a_silent_bank_is_asked_again_and_never_sent_to_again(partner: Partner) -> None:
+    it = partner()
+    it.bank.faults.add("silent")
+    message, prepared, _ = await it.submit(batch())
+    it.bank.look()
+    for _ in range(3):
+        assert isinstance(await it.sender.query(message, prepared), Unknown)
+    assert executions(it) == {"0001": (1, 1)}
+
+
+async def test_a_silent_bank_is_asked_by_file_where_that_was_agreed(partner: Partner, tmp_path: Path) -> None:
+    (tmp_path / "inquiry.yaml").write_text(INQUIRY, encoding="utf-8")
+    profile = tmp_path / "own.yaml"
+    shipped = file_of("shipped:ybdf").read_text(encoding="utf-8")
+    asking = "send:\n  inquiry: {mapping: inquiry.yaml, name: 'CX_{date}_{batch}.txt', asks: disbursement}\n"
+    profile.write_text(shipped.replace("send:\n", asking), encoding="utf-8")
+    assert problems(profile) == []
+    it = partner(profile)
+    it.bank.faults.add("silent")
+    message, prepared, _ = await it.submit(batch())
+    it.bank.look()
+    for _ in range(2):
+        assert isinstance(await it.sender.query(message, prepared), Unknown)
+    it.bank.look()
+    [come] = await it.fetch()
+    assert come.subject == "0001"
+    assert await it.sender.query(message, prepared) == Accepted(reference=prepared.reference)
+    assert executions(it) == {"0001": (1, 1)}
+
+
+async def test_a_refused_batch_comes_back_refused(partner: Partner) -> None:
+    it = partner()
+    it.bank.faults.add("refuse")
+    await it.submit(batch("111"))
+    it.bank.look()
+    [come] = await it.fetch()
+    assert isinstance(come.body, BatchReturned)
+    assert {r.status for r in come.body.results} == {"rejected.no-account"}
+
+
+async def test_the_same_return_again_is_the_same_message(partner: Partner) -> None:
+    it = partner()
+    it.bank.faults.add("duplicate")
+    await it.submit(batch())
+    it.bank.look()
+    assert len(await it.fetch()) == 1
+    it.bank.look()
+    assert os.listdir(it.bank.home / "out"), "it came a second time"
+    assert await it.fetch() == []
+    assert os.listdir(it.bank.home / "out") == []
+    assert it.inbox.refused == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "rule"),
+    [("contradict", "conflict", "same-name"), ("wrong-totals", "invalid", "count")],
+)
+async def test_a_wrong_return_is_refused_on_record(
+    partner: Partner, fault: str, code: str, rule: str
+) -> None:
+    it = partner()
+    it.bank.faults.add(fault)
+    await it.submit(batch("1147"))
+    it.bank.look()
+    await it.fetch()
+    it.bank.look()
+    await it.fetch()
+    [refused] = it.inbox.refused
+    assert refused.code == code
+    assert refused.rule == rule
+    [report] = it.harness.context.state_dir.rglob("*.report.txt")
+    text = report.read_text(encoding="utf-8")
+    assert "refused-1" in text
+    for body in batch("1147").items:
+        assert body.account_no not in text
+        assert body.name not in text
+
+
+async def test_half_a_final_return_is_refused_where_it_must_be_whole(partner: Partner) -> None:
+    it = partner()
+    it.bank.faults.add("parts")
+    await it.submit(batch("1147"))
+    it.bank.look()
+    assert await it.fetch() == []
+    assert [r.rule for r in it.inbox.refused] == ["batch-count"]
+
+
+async def test_a_return_waits_until_it_can_be_committed(partner: Partner) -> None:
+    it = partner()
+    await it.submit(batch())
+    it.bank.look()
+    it.inbox.error = Unavailable("库不可用", "the store is away")
+    assert await it.fetch() == []
+    assert len(os.listdir(it.bank.home / "out")) == 1
+    it.inbox.error = None
+    assert len(await it.fetch()) == 1
+
+
+async def test_a_second_file_of_a_batch_is_refused_by_the_bank_and_counted(
+    partner: Partner,
+) -> None:
+    it = partner()
+    _, prepared, _ = await it.submit(batch())
+    it.bank.look()
+    folder = it.bank.home / "in"
+    name = prepared.reference
+    (folder / name).write_bytes(prepared.content)
+    (folder / f"{name}.md5").write_text(hashlib.md5(prepared.content).hexdigest())
+    (folder / name.replace(".txt", ".ok")).touch()
+    it.bank.look()
+    assert executions(it) == {"0001": (2, 1)}

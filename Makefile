@@ -4,6 +4,8 @@ BIN     := $(VENV)/bin
 ONCE    ?=
 BUS     ?= auto
 SECONDS ?= 300
+# Processes that run tests side by side; each starts the servers it needs.
+WORKERS ?= 2
 .DEFAULT_GOAL := help
 
 .PHONY: help setup demo test test-long fuzz lint format bench bench-records bench-sftp adapter schemas broker postgresql openssh clean
@@ -23,7 +25,7 @@ endif
 	@$(BIN)/gateway demo --bus $(BUS) $(if $(ONCE),--once)
 
 test: setup broker postgresql openssh ## All tests, against a real RabbitMQ and PostgreSQL that the tests start
-	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 test-long: setup broker postgresql openssh ## Long runs: 200 kills of the gateway under load, and what else takes minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)

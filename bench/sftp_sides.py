@@ -82,6 +82,9 @@ def serve(root: str, key: str) -> None:
             account,
             SftpLimits(connections=1000, per_address=1000),
         )
+        running.addSystemEventTrigger(
+            "before", "shutdown", lambda: Deferred.fromCoroutine(opened.remove())
+        )  # else its threads keep the process alive
         for folder in ("in", "out"):
             (Path(root) / folder).mkdir(parents=True, exist_ok=True)
         sys.stdout.write(f"{opened.port}\n")
@@ -103,7 +106,7 @@ def carry(reactor: Any, job: str, folder: Path, server: Server, into: str, out: 
             match job:
                 case "large up":
                     await client.put((f"{into}/big", folder / "big"))
-                case "small up":
+                case "small up" | "small up -f":
                     for file in sorted((folder / "small").iterdir()):
                         await client.put((f"{into}/{file.name}", file))
                 case _:

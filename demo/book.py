@@ -31,7 +31,7 @@ class Line:
 
     what: str
     came: str  #: what the sender was told
-    effect: str  #: what is in the province's books
+    effect: str  #: what is in the books of whom it was for
     id: str
 
 
@@ -79,7 +79,7 @@ class Book:
     def close(self) -> None:
         """The table of the day."""
         table = Table(title="\n这一天 / The day", title_justify="left", header_style="bold", expand=False)
-        for column in ("发出 sent", "答复 answered", "省平台账上 in the books"):
+        for column in ("发出 sent", "答复 answered", "账上 in the books"):
             table.add_column(column, overflow="fold")
         table.add_column("编号 id", no_wrap=True)
         for line in self.lines:

@@ -17,6 +17,7 @@ from demo.banking import banking
 from demo.book import Book
 from demo.joined import Joined
 from demo.joining import joined_by_settings
+from demo.ledger import Ledger
 from demo.national import national_interface
 from demo.stage import HOSPITAL, Stage
 from demo.wards import Wards
@@ -55,6 +56,7 @@ class Day:
         self.agencies = agencies
         self.wards = wards
         self.banks = banks
+        self.ledger = Ledger(stage.settings)
         self.book = book
         self.reactor = reactor
         self.hospital = HospitalSimulator(

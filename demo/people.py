@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,8 +33,11 @@ class People:
         self._folder.mkdir(mode=0o700)
         file = stage.config / "people.yaml"
         content: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-        for person in content["people"]:
-            person["key"] = self._new(person["name"])
+        people = content["people"]
+        with ThreadPoolExecutor() as several:
+            keys = several.map(self._new, [person["name"] for person in people])
+        for person, key in zip(people, keys, strict=True):
+            person["key"] = key
         file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
     async def decide(self, name: str, act: Callable[[Office, Signer], T]) -> T:

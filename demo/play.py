@@ -97,6 +97,8 @@ def _invite(book: Any, stage: Any) -> None:
         f"  {COMMAND} message show <id> --config {config}",
         f"  {COMMAND} message work --config {config}",
         f"  {COMMAND} partner test province --config {config}",
+        f"  {COMMAND} batch list --config {config}",
+        f"  {COMMAND} payment differences --config {config}",
         f"  curl {admin}/readyz      curl {admin}/metrics",
         f"  WSDL: {stage.url}?wsdl",
         f"  日志 log: {stage.folder / 'gateway.log'}",

@@ -56,6 +56,8 @@ class Stage:
         self.gateway: subprocess.Popen[bytes] | None = None
         self.platform: subprocess.Popen[bytes] | None = None
         self._agencies: list[subprocess.Popen[bytes]] = []
+        #: Partners that were started and not yet seen: they begin beside each other and the gateway.
+        self._coming: list[tuple[Callable[[], object], subprocess.Popen[bytes]]] = []
 
     # -- the configuration ---------------------------------------------------------------------------
 
@@ -161,18 +163,26 @@ class Stage:
         self._until(lambda: self.effects() is not None, self.platform, "the platform")
 
     def start_agency(self, url: str, *arguments: str) -> None:
-        """A further simulated partner, which answers at the URL once it is there."""
+        """A further simulated partner, which answers at the URL once it is there; see `start_partner`."""
         self.start_partner(lambda: get(url) is not None, *arguments)
 
     def start_partner(self, there: Callable[[], object], *arguments: str) -> None:
-        """The same, for one that shows otherwise that it is there."""
+        """The same, for one that shows otherwise that it is there. Before the gateway, it is waited for with it."""
         process = self._process(*arguments)
         self._agencies.append(process)
-        self._until(there, process, "the partner")
+        self._coming.append((there, process))
+        if self.gateway is not None:
+            self._await_partners()
+
+    def _await_partners(self) -> None:
+        for there, process in self._coming:
+            self._until(there, process, "the partner")
+        self._coming.clear()
 
     def start_gateway(self, *, wait: bool = True) -> None:
-        """The gateway, ready to work."""
+        """The gateway, and the partners that are on their way; with `wait`, ready to work."""
         self.gateway = self._process("-m", "gateway", "run", "--config", str(self.config))
+        self._await_partners()
         if wait:
             self.await_ready()
 

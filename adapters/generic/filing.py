@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping as Table
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
@@ -30,6 +30,10 @@ class Arriving(Settings):
     files: Glob = Field(default="*", description="文件名式样 / pattern of file names")
 
 
+#: Seconds in which a content that was kept may still be named by a message: what nobody names for a day is removed.
+_FRESH: Final = 3600.0
+
+
 class Replaced(OSError):
     """The file is not what it was a moment ago: it is looked at again."""
 
@@ -41,6 +45,8 @@ class FileTaker:
         self._desk = desk
         self._calls = calls
         self._attachment: Attachment | None = None  #: kept, and not yet of an accepted message
+        self._kept_at = 0.0
+        self._memory = Memory(desk.context.state_dir)
 
     async def take(self, file: Arrived) -> Taken:
         """See `Taker`."""
@@ -54,7 +60,10 @@ class FileTaker:
                 inbound = self._desk.understood(form, _parsed(form, raw), raw)
             answer = await self._desk.accept(form, inbound)
         except Refused as refused:
-            raise await self._turned_away(refused, raw) from None
+            away = await self._turned_away(refused, raw)
+            if isinstance(away, TurnedAway):
+                self._attachment = None
+            raise away from None
         assert isinstance(answer, MessageReceived), "files are one-way"
         self._attachment = None
         return Taken(
@@ -91,21 +100,23 @@ class FileTaker:
         """A file nobody reads: its content is kept aside, and travels by its claim."""
         context = self._desk.context
         kept = self._attachment
+        now = context.clock.monotonic()
         # What could not be committed in the last round is there already.
-        if kept is None or (kept.sha256, kept.name) != (file.sha256, file.name):
+        fresh = now - self._kept_at < _FRESH
+        if kept is None or not fresh or (kept.sha256, kept.name) != (file.sha256, file.name):
             try:
                 kept = await context.inbox.keep(file.path, name=file.name)
             except Unavailable as error:
                 raise later(error) from None
             if kept.sha256 != file.sha256:
                 raise Replaced(0, "the file changed while it was kept")
-            self._attachment = kept
+            self._attachment, self._kept_at = kept, now
         body = FileSubmitted(file_name=file.name, size=file.size, sha256=file.sha256)
         number = file.name
         if (
             form.settings.id != "file_name"
         ):  # the audit log tells the number: a bare digest would tell too much
-            number = await in_thread(context, Memory(context.state_dir).number, file.sha256)
+            number = await in_thread(context, self._memory.number, file.sha256)
         return Inbound(
             body=body,
             raw=b"",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 from adapters.generic.answers import Done, Proof
 from adapters.generic.formats import Format, Formats, fill, label
 from adapters.generic.operations import InquirySettings
+from adapters.generic.rows import Unwritten, body_of, written
 from adapters.generic.transports.link import Carrying, Link, Looking
 from gateway.canonical import Message
 from gateway.canonical.exchange import FileSubmitted
+from gateway.canonical.rows import rows_beside
 from gateway.contract import (
     Absent,
     Accepted,
@@ -26,10 +30,12 @@ from gateway.contract import (
     Unknown,
 )
 from gateway.transports.files import Content
+from gateway.transports.files.threads import in_thread
 from mappings import MappingError
 
 #: Partners read dates and times as China's.
 CHINA = dt.timezone(dt.timedelta(hours=8))
+_AGAIN = 60.0  #: seconds, where a large document could not be written
 
 
 class GenericSender:
@@ -56,25 +62,37 @@ class GenericSender:
         values["reference"] = fill(own.reference, values)
         if form.opaque:
             return Prepared(operation=form.name, reference=values["reference"], content=b"")
+        envelope = _filled(own.envelope, values)
+        if self._streams(form, message):
+            return Prepared(
+                operation=form.name, reference=values["reference"], content=b"", attributes=envelope
+            )
+        body = message.data
+        if rows_beside(message):
+            body = await in_thread(self._context, body_of, message, self._context)
         try:
-            content = form.request.encode(message.data, _filled(own.envelope, values))
+            content = form.request.encode(body, envelope)
         except MappingError as error:
-            raise Reject(
-                f"无法写成对方的格式：{error.zh}",
-                f"cannot be said in the partner's form: {error.en}",
-                code="mapping",
-                field=error.canonical,
-                rule=error.rule,
-            ) from None
+            raise _unsayable(error) from None
         return Prepared(operation=form.name, reference=values["reference"], content=content)
 
     async def send(self, message: Message, prepared: Prepared) -> Outcome:
         """One attempt. Raises PartnerDown where nothing was handed over."""
         form = self._formats.named(prepared.operation)
-        if form.opaque and isinstance(self._link, Carrying):
-            proof = await self._link.carry(form, prepared.reference, self._content(message))
-        else:
-            proof = await self._link.send(form, prepared.reference, prepared.content)
+        try:
+            async with self._content(form, message, prepared) as content:
+                if isinstance(content, bytes):
+                    proof = await self._link.send(form, prepared.reference, content)
+                else:
+                    assert isinstance(self._link, Carrying), "only such links are given files"
+                    proof = await self._link.carry(form, prepared.reference, content)
+        except MappingError as error:  # it is written anew for each attempt, before anything is handed over
+            refused = _unsayable(error)
+            return Rejected(
+                code=refused.code, reason=f"{refused.zh} / {refused.en}", field=refused.field or None
+            )
+        except Unwritten as error:
+            return RetryLater(reason=f"{error.zh} / {error.en}", after=_AGAIN)
         if isinstance(proof, Done):
             return _accepted(form, proof)
         if isinstance(proof, Absent):  # the codes of a query have no meaning here
@@ -85,8 +103,8 @@ class GenericSender:
         """Asks by the settings' query, or looks where the way can."""
         form = self._formats.named(prepared.operation)
         if form.settings.query is None and isinstance(self._link, Looking):
-            content = self._content(message) if form.opaque else prepared.content
-            proof = await self._link.look(form, prepared.reference, content)
+            async with self._content(form, message, prepared) as content:
+                proof = await self._link.look(form, prepared.reference, content)
         else:
             proof = await self._ask(form, form.settings.query, "query", message, prepared)
         if isinstance(proof, Done):
@@ -117,11 +135,24 @@ class GenericSender:
         content = mapping.encode(message.data, _filled(inquiry.envelope, values))
         return await self._link.send(form, prepared.reference, content, asked, inquiry.answer)
 
-    def _content(self, message: Message) -> Content:
-        """What is attached, opened piece by piece as often as it is asked for."""
-        if message.attachment is None:
-            return b""
-        return partial(self._context.attachments.read, message.attachment)
+    def _streams(self, form: Format, message: Message) -> bool:
+        """Whether it is written row by row: nobody holds it in memory."""
+        return bool(rows_beside(message)) and form.request.streams and isinstance(self._link, Carrying)
+
+    @asynccontextmanager
+    async def _content(self, form: Format, message: Message, prepared: Prepared) -> AsyncIterator[Content]:
+        """What is handed over; of large contents a file, or pieces made as often as they are asked for."""
+        if form.opaque:
+            kept = message.attachment
+            yield b"" if kept is None else partial(self._context.attachments.read, kept)
+        elif self._streams(form, message):
+            file = await in_thread(self._context, written, form, message, prepared.attributes, self._context)
+            try:
+                yield file
+            finally:
+                await in_thread(self._context, file.unlink)
+        else:
+            yield prepared.content
 
     def _values(self, message: Message) -> dict[str, str]:
         now = self._context.clock.now().astimezone(CHINA)
@@ -131,6 +162,16 @@ class GenericSender:
             "date": now.strftime("%Y%m%d"),
             "time": now.strftime("%Y%m%d%H%M%S"),
         }
+
+
+def _unsayable(error: MappingError) -> Reject:
+    return Reject(
+        f"无法写成对方的格式：{error.zh}",
+        f"cannot be said in the partner's form: {error.en}",
+        code="mapping",
+        field=error.canonical,
+        rule=error.rule,
+    )
 
 
 def _accepted(form: Format, proof: Done) -> Accepted | Unknown:

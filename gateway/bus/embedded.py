@@ -19,7 +19,6 @@ from itertools import count
 import structlog
 from twisted.internet.defer import Deferred, fail, succeed
 
-from gateway.bus.confirms import Window
 from gateway.bus.contract import (
     BusDown,
     BusError,
@@ -122,37 +121,41 @@ class EmbeddedBus:
             queues = self._routes.get(routing_key) or self._find_route(routing_key)
         except ValueError as error:
             return fail(error)
-        return self._put(queues, routing_key, message_id, body, headers)
+        return self._put(queues, routing_key, [(message_id, body)], headers)
 
     def _put(
-        self, queues: list[_Queue], routing_key: str, message_id: str, body: bytes, headers: Mapping[str, str]
+        self,
+        queues: list[_Queue],
+        routing_key: str,
+        messages: Sequence[tuple[str, bytes]],
+        headers: Mapping[str, str],
     ) -> Deferred[None]:
+        """All of them or none."""
         if self._state != "connected":
             return fail(BusDown("the bus is not running"))
         try:
-            short_string(message_id)  # what RabbitMQ could not carry is refused here too
+            for message_id, _ in messages:
+                short_string(message_id)  # what RabbitMQ could not carry is refused here too
         except ValueError as error:
             return fail(error)
-        refusal = self._refusal(queues, routing_key, len(body))
+        refusal = self._refusal(queues, routing_key, len(messages), sum(len(body) for _, body in messages))
         if refusal is not None:
             return fail(refusal)
-        message = _Message(message_id, routing_key, body, dict(headers))
+        for message_id, body in messages:
+            message = _Message(message_id, routing_key, body, dict(headers))
+            for queue in queues:
+                queue.held += 1
+                queue.held_bytes += len(body)
+                queue.ready.append(message)
         for queue in queues:
-            queue.held += 1
-            queue.held_bytes += len(body)
-            queue.ready.append(message)
             self._wake(queue)
         return succeed(None)
 
     def publish_many(
         self, queue: str, messages: Sequence[tuple[str, bytes]], headers: Mapping[str, str]
     ) -> Deferred[None]:
-        window = Window(len(messages))
         found = [self._queues[queue]] if queue in self._queues else []
-        for message_id, body in messages:
-            published = self._put(found, queue, message_id, body, headers)
-            published.addCallbacks(window.callback, lambda failure: window.errback(failure.value))
-        return window.answer
+        return self._put(found, queue, messages, headers)
 
     def consume(self, queue: str, handler: Handler, prefetch: int) -> Deferred[Consumer]:
         source = self._queues.get(queue)
@@ -177,13 +180,13 @@ class EmbeddedBus:
         self._routes[routing_key] = found
         return found
 
-    def _refusal(self, queues: list[_Queue], routing_key: str, size: int) -> BusError | None:
-        """Say why the message cannot be taken. It goes to all of its queues or to none."""
+    def _refusal(self, queues: list[_Queue], routing_key: str, count: int, size: int) -> BusError | None:
+        """Say why so many messages cannot be taken. They go to all of their queues or to none."""
         if not queues:
             return Unroutable(f"no queue is bound for {routing_key}")
         limits = self._settings
         for queue in queues:
-            if queue.held >= limits.embedded_queue_messages:
+            if queue.held + count > limits.embedded_queue_messages:
                 return Overloaded(f"a queue for {routing_key} holds {queue.held} messages")
             # An empty queue takes any message, however large: otherwise that one could never be sent.
             if queue.held and queue.held_bytes + size > limits.embedded_queue_bytes:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.bus.contract import Bus
-from gateway.bus.embedded import EmbeddedBus
 from gateway.bus.probe import answers
-from gateway.bus.rabbitmq import RabbitMqBus
 from gateway.bus.settings import BusSettings
 
 
@@ -20,4 +18,11 @@ def make_bus(settings: BusSettings, reactor: Any) -> Bus:
     kind = settings.kind
     if kind == "auto":
         kind = "rabbitmq" if answers(settings.url.get_secret_value()) else "embedded"
-    return RabbitMqBus(settings, reactor) if kind == "rabbitmq" else EmbeddedBus(settings, reactor)
+    # Imported only here: every command reads settings of the bus, and most of them never open one.
+    if kind == "rabbitmq":
+        from gateway.bus.rabbitmq import RabbitMqBus  # noqa: PLC0415
+
+        return RabbitMqBus(settings, reactor)
+    from gateway.bus.embedded import EmbeddedBus  # noqa: PLC0415
+
+    return EmbeddedBus(settings, reactor)

@@ -114,7 +114,8 @@ def show(
     if as_json:
         print_json(facts)
         return
-    table(("", ""), [(k, str(v)) for k, v in facts.items() if v and k != "items"], "批次 batch")
+    shown = {**facts, "approved_by": "、".join(approvers)}
+    table(("", ""), [(k, str(v)) for k, v in shown.items() if v and k != "items"], "批次 batch")
     table(
         ("状态 state", "笔数 count", "金额（元）"),
         [(f"{ITEM_STATES[s]} {s}", str(count), in_yuan(total)) for s, (count, total) in standing.items()],

@@ -10,7 +10,6 @@ from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, f
 from gateway.cli.paying import (
     AccountOption,
     ConfirmOption,
-    ItemArgument,
     KeyOption,
     PassphraseOption,
     PersonOption,
@@ -101,33 +100,82 @@ def withdraw(
 def again(
     person: PersonOption,
     key: KeyOption,
-    item: ItemArgument,
-    reference: Annotated[str, typer.Option("--reference", help="新的单号 / its new end-to-end id")],
     reason: WhyOption,
+    item: Annotated[str | None, typer.Argument(help="明细标识或单号 / an item's id or end-to-end id")] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="新的单号 / its new end-to-end id")
+    ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            "--batch", help="批次内全部失败、退票的明细 / all of a batch that were refused or returned"
+        ),
+    ] = None,
+    suffix: Annotated[
+        str | None,
+        typer.Option("--suffix", help="接在各笔单号之后，如 -2 / put behind each end-to-end id, such as -2"),
+    ] = None,
     passphrase_file: PassphraseOption = None,
     confirm: ConfirmOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """把失败或退票的明细按原内容重新提出（新的一笔，只能一次）。 / Propose a refused or returned item anew, once.
+    """把失败或退票的明细按原内容重新提出（新的一笔，只能一次）。 / Propose refused or returned items anew, once.
 
-    户名、账号有误的，由提出单位另发更正的明细。 / Where name or account was wrong the agency sends a corrected item.
+    一笔：ITEM --reference 新单号；整批：--batch 批次号 --suffix -2。户名、账号有误的，由提出单位另发更正的明细。
+
+    One: ITEM --reference NUMBER; of a batch: --batch B --suffix -2. Where a name was wrong the agency sends it corrected.
     """
     why = checked_reason(reason)
+    if (
+        (item is None) == (batch is None)
+        or (item is None) != (reference is None)
+        or (batch is None) != (suffix is None)
+    ):
+        raise typer.BadParameter("ITEM --reference …，或 / or --batch … --suffix …", param_hint="ITEM")
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.payments.item_acts import propose_again  # noqa: PLC0415
+    from gateway.store import payments_reads as reads  # noqa: PLC0415
 
     configuration = load(config)
     with open_office(configuration) as office:
         who = signer(configuration, person, key, passphrase_file)
-        old = one_item(office, item)
-        zh, en = _totals("重新提出", "propose anew", [old])
+        anew = _anew(office, item, reference, batch, suffix)
+        old = [row for row, _ in anew]
+        zh, en = _totals("重新提出", "propose anew", old)
+        files = [office.book.ask(reads.proposal, name) for name in {row.proposal for row in old}]
+        if not confirm and any(file is not None and file.reports for file in files):
+            zh += "。结果已回告提出单位，须先确认其不再自行提出，否则会付两次"
+            en += "; their proposer knows the results: make sure that it does not propose them again, too"
         require_confirmed(confirm, zh, en)
-        new = propose_again(office, who, old, reference, why)
+        new = propose_again(office, who, anew, why)
     if as_json:
-        print_json({"item": new.id, "replaces": old.id, "reference": reference})
+        print_json(
+            [{"item": row.id, "replaces": row.replaces, "reference": row.end_to_end_id} for row in new]
+        )
     else:
-        say(f"新明细 {new.id}，待审批", "the new item waits for approval")
+        say(f"已{zh}，待审批", f"done: {en}; they wait for approval")
+
+
+def _anew(
+    office: Office, item: str | None, reference: str | None, batch: str | None, suffix: str | None
+) -> list[tuple[ItemRow, str]]:
+    from gateway.payments.lifecycle import AGAIN  # noqa: PLC0415
+    from gateway.store import payments_disputes as disputes  # noqa: PLC0415
+    from gateway.store import payments_reads as reads  # noqa: PLC0415
+
+    if item is not None:
+        return [(one_item(office, item), reference or "")]
+    rows: list[ItemRow] = office.book.ask(reads.items_of, batch or "")
+    ended = [row for row in rows if row.state in AGAIN]
+    open_ = [row for row in ended if office.book.ask(disputes.replaced_by, row.id) is None]
+    if not open_:
+        raise fail(
+            Exit.PROBLEM,
+            f"批次 {batch} 没有可重新提出的明细",
+            f"nothing of batch {batch} can be proposed anew",
+        )
+    return [(row, f"{row.end_to_end_id}{suffix}") for row in open_]
 
 
 def verify_accounts(

@@ -1,4 +1,4 @@
-"""The only door between the engine and adapters. Adapters import from here and from `gateway.transports`."""
+"""The only door between the engine and adapters. Adapters import from here, from `gateway.transports` and `gateway.crypto`."""
 
 from gateway.contract.adapter import (
     Adapter,

@@ -53,7 +53,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / "manifest.yaml"
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         manifest = Manifest.model_validate(content)
     except FileNotFoundError as error:
         raise ConfigError(f"缺少 {file}", f"{file} is missing", file=str(file)) from error

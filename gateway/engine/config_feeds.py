@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -17,7 +17,11 @@ from gateway.engine.config_problem import Place
 from gateway.engine.config_yaml import Document
 from gateway.engine.feed import FeedOf
 from gateway.engine.feed_seal import FeedKey
+from gateway.engine.feed_windows import MESSAGES
 from gateway.engine.house import feed_target
+
+#: A window, and as much again for everything else that goes out meanwhile.
+_LEAST_UNCONFIRMED: Final = 2 * MESSAGES
 
 _Glob = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.*?\[\]!_-]+$")]
 
@@ -76,8 +80,15 @@ def operations(feeds: tuple[FeedSettings, ...], bus: BusSettings) -> dict[str, t
     return {feed.target: feed.of(bus).operations() for feed in feeds}
 
 
-def examine(document: Document, feeds: tuple[FeedSettings, ...]) -> None:
+def examine(document: Document, feeds: tuple[FeedSettings, ...], bus: BusSettings) -> None:
     """Adds what is wrong with feeds beyond their declaration."""
+    if feeds and bus.max_unconfirmed < _LEAST_UNCONFIRMED:
+        document.add(
+            ("bus", "max_unconfirmed"),
+            f">= {_LEAST_UNCONFIRMED}",
+            f"有馈送时不得小于 {_LEAST_UNCONFIRMED}，否则馈送发布不出去",
+            f"feeds need {_LEAST_UNCONFIRMED} at least: nothing of them could be published with fewer",
+        )
     seen: set[str] = set()
     for index, feed in enumerate(feeds):
         place: Place = ("feeds", index)

@@ -117,7 +117,7 @@ def read_gateway(draft: Draft) -> None:
     settings = validate(GatewaySettings, document, document.value, unfilled=unfilled)
     if settings is not None:
         draft.gateway = _with_store(anchored(settings, draft.folder), draft.folder)
-        config_feeds.examine(document, draft.gateway.feeds)
+        config_feeds.examine(document, draft.gateway.feeds, draft.gateway.bus)
         draft.house.update(config_feeds.operations(draft.gateway.feeds, draft.gateway.bus))
 
 

@@ -154,18 +154,18 @@ class Feed:
             while (window := await making) is not None:
                 making = self._next(windows)
                 while len(out) >= _UNDER_WAY or (out and self._until_look <= 0):
-                    await self._confirmed(message, *out.popleft(), prepared)
+                    await self._confirmed(message, out, prepared)
                 await self._room()
                 out.append((window, await self._write(window)))
             while out:
-                await self._confirmed(message, *out.popleft(), prepared)
+                await self._confirmed(message, out, prepared)
         finally:
             making.addErrback(lambda _: None)
             if not making.called:
                 await making  # the thread must let go of the records first
             with suppress(BusError):
                 while out:  # what is on its way when the rest is put off need not go out twice
-                    await self._confirmed(message, *out.popleft(), prepared)
+                    await self._confirmed(message, out, prepared)
 
     def _next(self, windows: Iterator[Window]) -> Deferred[Window | None]:
         pool = self._reactor.getThreadPool()
@@ -184,9 +184,18 @@ class Feed:
             await self._pause()
 
     async def _confirmed(
-        self, message: Message, window: Window, confirmed: Deferred[None], prepared: Prepared
+        self, message: Message, out: deque[tuple[Window, Deferred[None]]], prepared: Prepared
     ) -> None:
-        await confirmed
+        """Waits for the oldest window. Where that fails, those behind it count for nothing: the position may not
+        pass records that the broker does not have."""
+        window, confirmed = out.popleft()
+        try:
+            await confirmed
+        except BusError:
+            for _, behind in out:
+                behind.addErrback(lambda _: None)
+            out.clear()
+            raise
         if window.reached:
             await self._store.reach(prepared.reference, window.reached)
             self._progress(prepared.reference, window.reached, count(message))

@@ -63,12 +63,14 @@ class AtWork:
 
     async def took_effect(self, delivery_id: str) -> None:
         """The partner has spoken about what a delivery brought it: it has arrived, whatever was known of it."""
-        recorder = self.recorder()
-        delivery = await recorder.store.delivery(delivery_id)
-        row = None if delivery is None else await recorder.store.message(delivery.message_id)
-        if delivery is None or row is None or delivery.state not in _OPEN:
-            return
-        message = recorder.vault.open_message(row.body, row.id)
-        step = Step(after=ACCEPTED, reason="the partner has reported on it", counted=True)
-        work = Work(delivery, message, unrecorded(delivery))
-        await recorder.end(work, delivery.state, Accepted(reference=delivery.reference), step, self.log)
+        recorder, ended = self.recorder(), False
+        while not ended:  # it may move on its way to another attempt while this is decided
+            delivery = await recorder.store.delivery(delivery_id)
+            row = None if delivery is None else await recorder.store.message(delivery.message_id)
+            if delivery is None or row is None or delivery.state not in _OPEN:
+                return
+            message = recorder.vault.open_message(row.body, row.id)
+            step = Step(after=ACCEPTED, reason="the partner has reported on it", counted=True)
+            work = Work(delivery, message, unrecorded(delivery))
+            outcome = Accepted(reference=delivery.reference)
+            ended = await recorder.end(work, delivery.state, outcome, step, self.log)

@@ -13,11 +13,12 @@ from gateway.contract import Reject
 from gateway.payments import batches
 from gateway.payments.batches import CHINA
 from gateway.payments.lifecycle import APPROVED, BUILT
-from gateway.payments.office import Office, Signer, audited
+from gateway.payments.office import Office, Signer, audited, require_clear
 from gateway.payments.people import Signed
 from gateway.payments.settings import AccountSettings
 from gateway.store import changes as serials
 from gateway.store import payments_changes as changes
+from gateway.store import payments_disputes as disputes
 from gateway.store import payments_reads as reads
 from gateway.store.payments import BatchRow, Build, ItemRow, Release
 
@@ -109,12 +110,13 @@ def release(office: Office, signer: Signer, row: BatchRow) -> Signed:
     """Gives a batch to its bank: it is sent once, whatever happens.
 
     Raises:
-        Reject: it is not waiting for release, this person had a hand in it, it is too late today, or what would be sent
-            is not what was built.
+        Reject: it is not waiting for release, this person had a hand in it, a difference about it is open, it is too late
+            today, or what would be sent is not what was built.
         Moved: it has changed meanwhile.
     """
     signer.require("batch.release")
     _second_person(office, signer.person.name, row)
+    require_clear(office.book.ask(disputes.of_batch, row.id))
     account = office.account(row.account)
     _in_time(office, account)
     items = office.book.ask(reads.items_of, row.id)

@@ -29,13 +29,15 @@ def number(account: AccountSettings, day: dt.date, serial: int) -> str:
 
 
 def portions(account: AccountSettings, items: Iterable[ItemRow]) -> Iterator[list[ItemRow]]:
-    """The items as batches that the account's limits allow, in their order.
+    """The items as batches that the account's limits allow, in their order. Of two agencies' items with one number
+    each is in a batch of its own: by that number the bank says what became of it.
 
     Raises:
         Reject: one item alone is beyond the limit, which has been lowered since it was proposed.
     """
     portion: list[ItemRow] = []
     total = 0
+    numbers: set[str] = set()
     for item in items:
         if item.amount > account.max_amount:
             raise Reject(
@@ -43,11 +45,13 @@ def portions(account: AccountSettings, items: Iterable[ItemRow]) -> Iterator[lis
                 f"item {item.id} is beyond the limit of a batch of {account.name}",
                 code="amount",
             )
-        if portion and (len(portion) >= account.max_items or total + item.amount > account.max_amount):
+        full = len(portion) >= account.max_items or total + item.amount > account.max_amount
+        if portion and (full or item.end_to_end_id in numbers):
             yield portion
-            portion, total = [], 0
+            portion, total, numbers = [], 0, set()
         portion.append(item)
         total += item.amount
+        numbers.add(item.end_to_end_id)
     if portion:
         yield portion
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from msgspec import structs
 
 from gateway.canonical import Message
 from gateway.canonical.payment import BatchReturned, StatusReported
+from gateway.contract import Unavailable
 from gateway.payments import reports, results
 from gateway.payments.parts import Parts
 from gateway.store import payments_booking as booking
@@ -19,15 +22,30 @@ _PAGE = 100
 async def look_after(parts: Parts) -> None:
     """One round; everything is read from the store, so it may begin at any moment."""
     for batch_id, delivery_id, reply_id, state in await parts.store.ask(reads.released, _PAGE):
-        if reply_id is not None:
-            await _book_reply(parts, batch_id, reply_id)
-        if state == "accepted":
-            await _submitted(parts, batch_id, delivery_id)
-        elif state in ("rejected", "reversed"):
-            await _failed(parts, batch_id, delivery_id, state)
+        await _alone(parts, _follow(parts, batch_id, delivery_id, reply_id, state), batch=batch_id)
     for delivery_id in await parts.store.ask(reads.proved, _PAGE):
-        await parts.took_effect(delivery_id)
-    await reports.report_touched(parts)
+        await _alone(parts, parts.took_effect(delivery_id), delivery=delivery_id)
+    for row, ended in await parts.store.ask(reads.touched, _PAGE):
+        await _alone(parts, reports.report(parts, row, ended=ended), message=row.message_id)
+
+
+async def _alone(parts: Parts, work: Awaitable[object], **about: str) -> None:
+    """What fails holds up nobody else; it is tried again in the next round."""
+    try:
+        await work
+    except Unavailable:
+        raise
+    except Exception as error:
+        parts.log.error("payments.stuck", error=type(error).__name__, **about)
+
+
+async def _follow(parts: Parts, batch_id: str, delivery_id: str, reply_id: str | None, state: str) -> None:
+    if reply_id is not None:
+        await _book_reply(parts, batch_id, reply_id)
+    if state == "accepted":
+        await _submitted(parts, batch_id, delivery_id)
+    else:
+        await _failed(parts, batch_id, delivery_id, state)
 
 
 async def _submitted(parts: Parts, batch_id: str, delivery_id: str) -> None:

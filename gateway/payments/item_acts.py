@@ -14,10 +14,11 @@ from gateway.contract import Reject
 from gateway.payments import verification
 from gateway.payments.batches import CHINA
 from gateway.payments.lifecycle import AGAIN, APPROVED, PROPOSED, WITHDRAWABLE, WITHDRAWN
-from gateway.payments.office import Office, Signer, audited
+from gateway.payments.office import Office, Signer, audited, require_clear
 from gateway.payments.people import Signed
 from gateway.store import changes as serials
 from gateway.store import payments_changes as changes
+from gateway.store import payments_disputes as disputes
 from gateway.store import payments_reads as reads
 from gateway.store.payments import Decide, ItemRow
 
@@ -95,21 +96,50 @@ def _require(holds: bool, item: ItemRow, wanted: str) -> None:
         )
 
 
-def propose_again(office: Office, signer: Signer, item: ItemRow, reference: str, reason: str) -> ItemRow:
-    """A refused or returned item as a new one, under an end-to-end id of its own.
+def propose_again(
+    office: Office, signer: Signer, items: Sequence[tuple[ItemRow, str]], reason: str
+) -> list[ItemRow]:
+    """Refused or returned items as new ones, each under an end-to-end id of its own; all or none.
 
     Raises:
-        Reject: it is neither, or was proposed anew before.
+        Reject: one is neither, was proposed anew before, or a difference about it is open; or its number is taken.
+        Moved: one has changed meanwhile.
     """
+    for item, reference in items:
+        _may_be_again(office, item, reference)
+    fresh = [_fresh(office, item, reference) for item, reference in items]
+    signed = signer.states(
+        office,
+        "payment.approve",
+        decision="propose-again",
+        new_items=items_digest(fresh),
+        reason=reason,
+        **_facts([item for item, _ in items]),
+    )
+    entry = audited(office, "payment.proposed_again", signed)
+    office.book.work(changes.propose_again, fresh, AGAIN, (entry,))
+    return fresh
+
+
+def _may_be_again(office: Office, item: ItemRow, reference: str) -> None:
     _require(item.state in AGAIN, item, "、".join(AGAIN))
+    require_clear(office.book.ask(disputes.of_item, item.id))
+    newer = office.book.ask(disputes.replaced_by, item.id)
+    if newer is not None:
+        raise Reject(f"已重新提出过：{newer}", f"it was proposed anew before: {newer}", code="again")
     if not 0 < len(reference) <= _LONGEST:
         raise Reject(
-            f"单号须为 1 至 {_LONGEST} 个字符",
-            f"an end-to-end id has 1 to {_LONGEST} characters",
+            f"单号 {reference} 须为 1 至 {_LONGEST} 个字符",
+            f"the end-to-end id {reference} has to have 1 to {_LONGEST} characters",
             code="reference",
         )
+    if office.book.ask(disputes.named, item.proposer, reference) is not None:
+        raise Reject(f"单号 {reference} 已用过", f"the end-to-end id {reference} is taken", code="reference")
+
+
+def _fresh(office: Office, item: ItemRow, reference: str) -> ItemRow:
     id_, now = office.ids(), office.now
-    fresh = ItemRow(
+    return ItemRow(
         id=id_,
         account=item.account,
         kind=item.kind,
@@ -127,27 +157,29 @@ def propose_again(office: Office, signer: Signer, item: ItemRow, reference: str,
         created=now,
         updated=now,
     )
-    signed = signer.states(
-        office,
-        "payment.approve",
-        decision="propose-again",
-        item=item.id,
-        new_item=id_,
-        sum_fen=item.amount,
-        reason=reason,
-    )
-    entry = audited(office, "payment.proposed_again", signed)
-    office.book.work(changes.propose_again, fresh, AGAIN, (entry,))
-    return fresh
 
 
 def close_difference(office: Office, signer: Signer, number: int, reason: str) -> Signed:
     """A person has looked into it.
 
     Raises:
-        Moved: there is no such difference, or it is closed.
+        Reject: there is no such difference, or it is closed.
+        Moved: somebody else closes it at the same time.
     """
-    signed = signer.states(office, "difference.close", difference=number, reason=reason)
+    row = office.book.ask(reads.difference, number)
+    if row is None or row.closed_at is not None:
+        raise Reject(f"没有未关闭的差异 {number}", f"there is no open difference {number}", code="difference")
+    about = {"item": row.item_id, "batch": row.batch_id, "day": row.day, "reference": row.reference}
+    signed = signer.states(
+        office,
+        "difference.close",
+        difference=number,
+        kind=row.kind,
+        account=row.account,
+        message=row.message_id,
+        reason=reason,
+        **{name: value for name, value in about.items() if value is not None},
+    )
     entry = audited(office, "difference.closed", signed)
     by = signer.person.name
     office.book.work(changes.close_difference, number, by, reason, office.now, (entry,))

@@ -45,7 +45,14 @@ class Step(NamedTuple):
 
 
 def after_word(
-    state: str, outcome: str, *, final: bool, amount: int, asked: int | None, moved: int | None
+    state: str,
+    outcome: str,
+    *,
+    final: bool,
+    amount: int,
+    asked: int | None,
+    moved: int | None,
+    booked: int | None = None,
 ) -> Step:
     """What follows a bank's word on an item.
 
@@ -56,30 +63,35 @@ def after_word(
         amount: of the item, in fen.
         asked: the amount as the bank repeats it, if it does.
         moved: what moved, if the bank says so.
+        booked: what has moved as far as we know: less than `amount` where a debit was collected in part.
     """
     if state not in LIVE and state not in (SETTLED, REJECTED, RETURNED):
         return Step(state, "not-released")
-    if asked is not None and asked != amount:
+    # Of what was collected in part, no more than that comes back.
+    if asked is not None and asked != amount and not (outcome == "returned" and asked == booked):
         return Step(state, "amount")
     if not final or outcome in ("accepted", "pending"):
         return Step(SENT if state in LIVE else state)
-    if outcome == "settled" and moved is not None and moved != amount:
+    return _final(state, outcome, amount, moved, booked)
+
+
+def _final(state: str, outcome: str, amount: int, moved: int | None, booked: int | None) -> Step:
+    if outcome in ("settled", "partial"):
+        return _moved(state, outcome, amount, moved, booked)
+    if state in LIVE or (state, outcome) == (SETTLED, RETURNED):
+        return Step(outcome)
+    return Step(state, None if outcome in ("unknown", state) else "contradiction")
+
+
+def _moved(state: str, outcome: str, amount: int, moved: int | None, booked: int | None) -> Step:
+    if outcome == "settled" and moved is None:
+        moved = amount
+    if state in (SETTLED, RETURNED):
+        known = booked is None or moved == booked  # said before; an older file may come after a later one
+        return Step(state, None if known else "amount" if moved is not None else "contradiction")
+    if outcome == "settled" and moved != amount:
         return Step(state, "amount")
-    if outcome == "partial" and not (moved is not None and 0 < moved < amount):
-        return Step(UNKNOWN if state in LIVE else state, None if state in LIVE else "contradiction")
-    return _final(state, outcome)
-
-
-def _final(state: str, outcome: str) -> Step:
-    if state in LIVE:
-        return Step({"partial": SETTLED, "unknown": UNKNOWN}.get(outcome, outcome))
-    if outcome in ("unknown", state) or (state, outcome) == (RETURNED, SETTLED):
-        return Step(state)  # nothing new; an older file may come after a later one
-    if (state, outcome) == (SETTLED, RETURNED):
-        return Step(RETURNED)
-    return Step(state, "contradiction")
-
-
-def after_return(state: str, *, amount: int, came_back: int) -> Step:
-    """What follows a statement's entry by which the money of an item came back."""
-    return after_word(state, "returned", final=True, amount=amount, asked=came_back, moved=None)
+    if state == REJECTED:
+        return Step(state, "contradiction")
+    certain = outcome == "settled" or (moved is not None and 0 < moved < amount)
+    return Step(SETTLED if certain else UNKNOWN)

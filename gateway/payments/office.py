@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -90,3 +90,18 @@ class Signer:
 def audited(office: Office, event: str, signed: Signed, message: str | None = None) -> AuditRow:
     """The entry that says who decided what; `actor` is the account of the operating system."""
     return office.journal.entry(event, message=message, actor=office.actor, detail=signed.detail)
+
+
+def require_clear(numbers: Sequence[int]) -> None:
+    """
+    Raises:
+        Reject: differences with these numbers are open; they may mean that it is paid already.
+    """
+    if numbers:
+        shown = "、".join(map(str, numbers[:10])) + ("…" if len(numbers) > 10 else "")
+        raise Reject(
+            f"有未关闭的差异 {shown}，可能已经付过：请先查明并关闭（gateway payment differences）",
+            f"differences {shown} are open, so it may be paid already: look into them and close them first"
+            " (gateway payment differences)",
+            code="disputed",
+        )

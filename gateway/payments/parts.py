@@ -93,11 +93,12 @@ class Parts:
         return next((account for account in self.settings.accounts if account.name == name), None)
 
     def accounts_of(self, bank: str, party_id: str | None = None) -> list[AccountSettings]:
-        """Our accounts at a bank, those known by that number where any is."""
+        """Our accounts at a bank: those known by that number, else those that have none."""
         there = [account for account in self.settings.accounts if account.bank == bank]
-        return [
-            account for account in there if party_id is not None and account.party_id == party_id
-        ] or there
+        if party_id is None:
+            return there
+        known = [account for account in there if account.party_id == party_id]
+        return known or [account for account in there if account.party_id is None]
 
 
 def reference_of(message: Message) -> str:

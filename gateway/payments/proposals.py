@@ -38,6 +38,8 @@ async def take(parts: Parts, message: Message) -> None:
 
 async def _take_in(parts: Parts, intake: Intake, body: PaymentBatch) -> None:
     message = intake.message
+    if body.currency != "CNY":
+        raise Reject("只受理人民币", "only CNY is paid", code="currency", field="currency")
     account = _account(parts, message.partner, body)
     row = ProposalRow(
         message_id=message.id,
@@ -51,10 +53,11 @@ async def _take_in(parts: Parts, intake: Intake, body: PaymentBatch) -> None:
         created=parts.now,
     )
     await parts.store.work(changes.propose, row)
+    day = None if body.requested_on is None else body.requested_on.isoformat()
 
     async def take_chunk(chunk: list[PaymentItem]) -> None:
         first = intake.position + 1
-        rows = tuple(_row(parts, row, account, item, n) for n, item in enumerate(chunk, first))
+        rows = tuple(_row(parts, row, account, item, n, day) for n, item in enumerate(chunk, first))
         unit = TakeIn(
             message_id=message.id,
             proposer=message.partner,
@@ -120,8 +123,15 @@ def _account(parts: Parts, proposer: str, body: PaymentBatch) -> AccountSettings
 
 
 def _row(
-    parts: Parts, proposal: ProposalRow, account: AccountSettings, item: PaymentItem, number: int
+    parts: Parts,
+    proposal: ProposalRow,
+    account: AccountSettings,
+    item: PaymentItem,
+    number: int,
+    day: str | None,
 ) -> ItemRow:
+    # Batch numbers may begin anew each day: what only they tell apart is the same on the same day only.
+    day = day if item.end_to_end_id is None else None
     reference = item.end_to_end_id or f"{proposal.batch_id}-{item.sequence or number}"
     if item.amount <= 0 or item.amount > account.max_amount:
         raise Reject(
@@ -149,7 +159,7 @@ def _row(
         own_sequence=item.sequence or number,
         amount=item.amount,
         account_tag=parts.seals.tag(item.account_no),
-        digest=parts.seals.digest(item),
+        digest=parts.seals.digest(item, day),
         sealed=parts.seals.seal(Party.of(item), id_),
         created=now,
         updated=now,
@@ -159,8 +169,9 @@ def _row(
 def _conflict(numbers: list[int]) -> Reject:
     shown = "、".join(map(str, numbers[:_NAMED])) + ("…" if len(numbers) > _NAMED else "")
     return Reject(
-        f"第 {shown} 笔的单号已用于内容不同的明细（共 {len(numbers)} 笔），整个文件未受理",
-        f"the end-to-end ids of items {shown} are taken by others ({len(numbers)}); nothing of the file was taken in",
+        f"第 {shown} 笔的单号已用于内容不同的明细（共 {len(numbers)} 笔；没有单号的以批次号与序号为单号），整个文件未受理",
+        f"the end-to-end ids of items {shown} are taken by others ({len(numbers)}; where there is none, batch number with"
+        " sequence); nothing of the file was taken in",
         code="conflict",
         field="items",
     )

@@ -34,7 +34,7 @@ async def take(parts: Parts, message: Message) -> None:
                 line.end_to_end_id,
                 line.bank_reference,
                 line.amount,
-                "settled" if line.status is None else outcome(line.status),
+                _outcome(line),
             )
             for n, line in enumerate(chunk, intake.position + 1)
         ]
@@ -43,6 +43,13 @@ async def take(parts: Parts, message: Message) -> None:
     await intake.each(body.lines, ReconciliationLine, take_chunk)
     accounts = parts.accounts_of(message.partner, body.initiating_party_id)
     await compare(parts, intake, accounts, body.reconciled_on)
+
+
+def _outcome(line: ReconciliationLine) -> str:
+    """A bank that gives no status lists what it has paid, and what came back as less than nothing."""
+    if line.status is None:
+        return "settled" if line.amount >= 0 else "returned"
+    return outcome(line.status)
 
 
 def day_of(statement: StatementReported) -> dt.date:
@@ -63,7 +70,8 @@ def _lines(intake: Intake, entries: Sequence[Entry], day: dt.date) -> Iterator[L
         if entry.status != "booked" or entry.booked_on not in (None, day):
             continue
         for m, transaction in enumerate(entry.transactions):
-            if transaction.return_reason is None and (transaction.end_to_end_id or transaction.batch_id):
+            ours = transaction.end_to_end_id or transaction.batch_id
+            if ours and transaction.return_reason is None and not entry.reversal:
                 reference = transaction.bank_reference or entry.bank_reference
                 number = n * _TRANSACTIONS + m
                 yield Line(

@@ -23,18 +23,17 @@ LARGEST = 20_000
 _FROM = "payments"
 
 
-async def report_touched(parts: Parts) -> None:
-    """Every proposal whose items have all come to an end is reported; again, where one of them came back later."""
-    for row, ended in await parts.store.ask(reads.touched, 100):
-        if row.state != "proposed" or not ended:
-            await parts.store.work(changes.looked, row.message_id, row.touched)
-            continue
-        told = [unit async for unit in _messages(parts, row)]
-        units = [unit for unit, _ in told]
-        if await parts.store.work(changes.report, row.message_id, row.touched, units):
-            for _, publish in told:
-                publish()
-            parts.log.info("payments.reported", message=row.message_id, count=row.count, parts=len(told))
+async def report(parts: Parts, row: ProposalRow, *, ended: bool) -> None:
+    """A proposal whose items have all come to an end is reported; again, where one of them came back later."""
+    if row.state != "proposed" or not ended:
+        await parts.store.work(changes.looked, row.message_id, row.touched)
+        return
+    told = [unit async for unit in _messages(parts, row)]
+    units = [unit for unit, _ in told]
+    if await parts.store.work(changes.report, row.message_id, row.touched, units):
+        for _, publish in told:
+            publish()
+        parts.log.info("payments.reported", message=row.message_id, count=row.count, parts=len(told))
 
 
 async def _messages(parts: Parts, row: ProposalRow) -> AsyncIterator[tuple[Accept, Callable[[], None]]]:
@@ -86,6 +85,8 @@ def _body(
 def _result(parts: Parts, row: ProposalRow, item: ItemRow) -> PaymentResult:
     party = parts.seals.open(item.sealed, item.id)
     word = "rejected.withdrawn" if item.state == "withdrawn" else item.state
+    if item.state == SETTLED and item.settled_amount != item.amount:
+        word = "partial"
     return PaymentResult(
         sequence=item.own_sequence,
         end_to_end_id=item.own_reference or f"{row.batch_id}-{item.own_sequence}",

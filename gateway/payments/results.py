@@ -12,124 +12,23 @@ from twisted.internet.threads import deferToThread
 from gateway.canonical import Message
 from gateway.canonical.payment import BatchReturned, PaymentResult, StatusReported, outcome
 from gateway.payments.batches import CHINA
-from gateway.payments.lifecycle import LIVE, RELEASED, after_word
+from gateway.payments.lifecycle import BUILT, CANCELLED, FAILED, RELEASED
 from gateway.payments.parts import Intake, Parts
+from gateway.payments.posting import Posting
 from gateway.store import payments_booking as booking
 from gateway.store import payments_reads as reads
 from gateway.store.errors import Moved
-from gateway.store.payments import BatchRow, Book, Change, DifferenceRow, Word
+from gateway.store.payments import BatchRow
 from gateway.store.payments_reads import Booked
 
 #: A chunk whose items have moved since they were read is decided anew so many times; then the delivery is.
 _TRIES = 3
 #: Why an item is refused that a final return leaves out.
 MISSING = "rejected.missing"
+#: A bank has no such batch, as far as we know.
+_NOT_THERE = (BUILT, CANCELLED, FAILED)
 
 Find = Callable[[PaymentResult], Sequence[Booked]]
-
-
-class Posting:
-    """One chunk on its way into the book: the changes so far, and the states they lead to."""
-
-    def __init__(self, parts: Parts, message: Message, position: int, count: int) -> None:
-        self._parts = parts
-        self._message = message
-        self.bank = message.partner
-        self._span = (position, position + count)
-        self._now = parts.now
-        self._states: dict[str, str] = {}
-        self._changes: list[Change] = []
-        self._words: list[Word] = []
-        self._differences: list[DifferenceRow] = []
-
-    def book(self, item: Booked, result: PaymentResult, *, final: bool, day: str | None) -> None:
-        """One word on one item."""
-        state = self._states.get(item.id, item.state)
-        word = outcome(result.status)
-        if self._elsewhere(item, result):
-            self.differ("account", item.account, item, reference=result.end_to_end_id)
-            return
-        step = after_word(
-            state,
-            word,
-            final=final,
-            amount=item.amount,
-            asked=result.amount,
-            moved=result.settled_amount,
-        )
-        code = result.raw_code or result.status
-        if step.difference is not None:
-            ours, theirs = (state, result.status)
-            if step.difference == "amount":
-                said = result.amount if result.amount not in (None, item.amount) else result.settled_amount
-                ours, theirs = str(item.amount), str(said)
-            self.differ(step.difference, item.account, item, result.end_to_end_id, ours, theirs)
-        elif word == "partial" and step.after != state and step.after not in LIVE:
-            self.differ(
-                "partial",
-                item.account,
-                item,
-                result.end_to_end_id,
-                str(item.amount),
-                str(result.settled_amount),
-            )
-        if step.after != state:
-            self._states[item.id] = step.after
-            moved = None
-            if step.after == "settled":
-                moved = item.amount if result.settled_amount is None else result.settled_amount
-            on = result.settled_on.isoformat() if result.settled_on else day
-            settled_on = on if step.after == "settled" else None
-            self._changes.append(
-                Change(step.after, moved, settled_on, result.bank_reference, code, self._now, item.id, state)
-            )
-        text = None if result.raw_text is None else self._parts.seals.seal_text(result.raw_text, item.id)
-        self._words.append(Word(item.id, self._now, self._message.id, result.status, step.after, code, text))
-
-    def differ(
-        self,
-        kind: str,
-        account: str,
-        item: Booked | None = None,
-        reference: str | None = None,
-        ours: str | None = None,
-        theirs: str | None = None,
-        batch_id: str | None = None,
-    ) -> None:
-        """Something for people."""
-        row = DifferenceRow(
-            kind=kind,
-            account=account,
-            item_id=None if item is None else item.id,
-            batch_id=batch_id if item is None else item.batch_id,
-            reference=reference if item is None or reference else item.end_to_end_id,
-            message_id=self._message.id,
-            ours=ours,
-            theirs=theirs,
-            created=self._now,
-        )
-        self._differences.append(row)
-
-    async def commit(self) -> None:
-        """
-        Raises:
-            Moved: an item has moved since it was read.
-        """
-        first, after = self._span
-        unit = Book(
-            message_id=self._message.id,
-            position=first,
-            after=after,
-            changes=tuple(self._changes),
-            words=tuple(self._words),
-            differences=tuple(self._differences),
-        )
-        await self._parts.store.work(booking.book, unit)
-
-    def _elsewhere(self, item: Booked, result: PaymentResult) -> bool:
-        """Whether the bank names another account. A masked number says nothing."""
-        number = result.account_no
-        return number is not None and "*" not in number and self._parts.seals.tag(number) != item.account_tag
 
 
 async def take(parts: Parts, message: Message) -> None:
@@ -143,7 +42,12 @@ async def take(parts: Parts, message: Message) -> None:
     if batch is not None and batch.bank != message.partner:
         batch = None
     if body.batch_id is not None and batch is None:
-        await _unknown_batch(parts, intake, body)
+        await _of_the_whole(parts, intake, "unknown-batch", message.partner, body)
+        return
+    if batch is not None and batch.state in _NOT_THERE and not _names_items(message, body):
+        refused_twice = batch.state == FAILED and outcome(body.status or "") == "rejected"
+        kind = None if refused_twice else "contradiction" if batch.state == FAILED else "not-released"
+        await _of_the_whole(parts, intake, kind, batch.account, body)
         return
     if batch is not None and batch.state == RELEASED and batch.delivery_id is not None:
         await parts.took_effect(batch.delivery_id)
@@ -153,7 +57,7 @@ async def take(parts: Parts, message: Message) -> None:
     async def take_chunk(chunk: list[PaymentResult]) -> None:
         for attempt in range(_TRIES):
             find = await _finder(parts, batch, chunk, message.partner)
-            posting = Posting(parts, message, intake.position, len(chunk))
+            posting = Posting(parts, message, intake.position, len(chunk), batch)
             # In a thread: thousands of words are no work for the reactor's.
             await deferToThread(_decide, posting, find, batch, chunk, final=final, day=day)
             try:
@@ -164,7 +68,7 @@ async def take(parts: Parts, message: Message) -> None:
                     raise
 
     await intake.each(body.results, PaymentResult, take_chunk)
-    await _finish(parts, intake, batch, body, final=final)
+    await _finish(parts, intake, batch, body)
 
 
 def _decide(
@@ -234,32 +138,36 @@ def _day(message: Message, body: BatchReturned | StatusReported) -> str:
     return (said or message.time.astimezone(CHINA).date()).isoformat()
 
 
-async def _unknown_batch(parts: Parts, intake: Intake, body: BatchReturned | StatusReported) -> None:
+def _names_items(message: Message, body: BatchReturned | StatusReported) -> bool:
+    attached = message.attachment is not None and bool(message.attachment.records)
+    return attached or bool(body.results)
+
+
+async def _of_the_whole(
+    parts: Parts, intake: Intake, kind: str | None, account: str, body: BatchReturned | StatusReported
+) -> None:
+    """A word on a batch that the bank should not have: nothing of it is booked."""
     posting = Posting(parts, intake.message, intake.position, 0)
-    posting.differ("unknown-batch", intake.message.partner, batch_id=body.batch_id, theirs=body.status)
-    await posting.commit()
-    await parts.store.work(booking.end_results, intake.message.id, (), None, parts.now)
+    if kind is not None:
+        posting.differ(kind, account, batch_id=body.batch_id, theirs=body.status)
+    await posting.commit(last=True)
 
 
 async def _finish(
-    parts: Parts,
-    intake: Intake,
-    batch: BatchRow | None,
-    body: BatchReturned | StatusReported,
-    *,
-    final: bool,
+    parts: Parts, intake: Intake, batch: BatchRow | None, body: BatchReturned | StatusReported
 ) -> None:
     """What the words on the batch as a whole mean for items without one of their own."""
     message = intake.message
-    whole = isinstance(body, StatusReported) and not body.results and message.attachment is None
+    whole = isinstance(body, StatusReported) and not _names_items(message, body)
     if batch is not None and whole and body.status and outcome(body.status) != "partial":
         await _whole(parts, intake, batch, body)
-    if batch is not None and isinstance(body, BatchReturned) and final:
+    # A return that names nobody says nothing of those it leaves out, nor does one beside the final one (`final.refund`).
+    if batch is not None and isinstance(body, BatchReturned) and body.stage == "final" and intake.position:
         account = parts.account(batch.account)
         if account is not None and account.missing_in_final == "failed":
             await parts.store.work(booking.missing, message.id, batch.id, MISSING, parts.now)
-    ids = () if batch is None else (batch.id,)
-    await parts.store.work(booking.end_results, message.id, ids, body.bank_reference, parts.now)
+    batch_id = None if batch is None else batch.id
+    await parts.store.work(booking.end_results, message.id, batch_id, body.bank_reference, parts.now)
     parts.log.info("payments.booked", message=message.id, batch=body.batch_id, count=intake.position)
 
 
@@ -270,7 +178,7 @@ async def _whole(parts: Parts, intake: Intake, batch: BatchRow, body: BatchRetur
     day = _day(intake.message, body)
     for start in range(intake.position, len(items), parts.chunk):
         chunk = items[start : start + parts.chunk]
-        posting = Posting(parts, intake.message, start, len(chunk))
+        posting = Posting(parts, intake.message, start, len(chunk), batch)
         for item in chunk:
             posting.book(item, said, final=True, day=day)
         await posting.commit()

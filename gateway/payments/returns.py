@@ -10,12 +10,14 @@ from gateway.canonical.account import EntriesNotified, Entry, EntryTransaction, 
 from gateway.canonical.payment import PaymentResult
 from gateway.payments import reconciliation
 from gateway.payments.parts import Intake, Parts
-from gateway.payments.results import Posting
+from gateway.payments.posting import Posting
 from gateway.payments.settings import AccountSettings
 from gateway.store import payments_booking as booking
 from gateway.store import payments_reads as reads
 from gateway.store.payments_reads import Booked
 
+#: The side of our account on which money comes back: the other one may undo a return.
+_BACK = {"credit-transfer": "credit", "direct-debit": "debit"}
 #: ISO codes have four characters, banks' own not many more.
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,12}", re.ASCII)
 
@@ -34,33 +36,31 @@ async def take(parts: Parts, message: Message) -> None:
     comparing = None
     if isinstance(body, StatementReported) and account is not None and account.reconcile_by == "statement":
         comparing = reconciliation.day_of(body)
-    batches: set[str] = set()
+    if account is None:
+        parts.log.warning("payments.account_unknown", message=message.id, bank=message.partner)
 
     async def take_chunk(chunk: list[Entry]) -> None:
         posting = Posting(parts, message, intake.position, len(chunk))
         if comparing is not None:
             await reconciliation.take_entries(intake, chunk, comparing)
         if account is not None:
-            batches.update(await _book(parts, posting, account, chunk))
+            await _book(parts, posting, account, chunk)
         await posting.commit()
 
     await intake.each(body.entries, Entry, take_chunk)
     if account is not None and comparing is not None:
-        for batch_id in sorted(batches):
-            await parts.store.work(booking.refresh, batch_id, parts.now)
         await reconciliation.compare(parts, intake, [account], comparing)
     else:
-        await parts.store.work(booking.end_results, message.id, sorted(batches), None, parts.now)
+        await parts.store.work(booking.end_results, message.id, None, None, parts.now)
 
 
-async def _book(parts: Parts, posting: Posting, account: AccountSettings, chunk: Sequence[Entry]) -> set[str]:
-    """The batches of which items came back."""
+async def _book(parts: Parts, posting: Posting, account: AccountSettings, chunk: Sequence[Entry]) -> None:
+    """What came back of our items."""
     back = list(_returned(chunk))
     names = sorted({t.end_to_end_id for t, _ in back if t.end_to_end_id is not None})
     numbers = sorted({t.bank_reference for t, _ in back if t.bank_reference is not None})
     by_name = await parts.store.ask(reads.booked_anywhere, "end_to_end_id", names) if names else []
     by_number = await parts.store.ask(reads.booked_anywhere, "bank_reference", numbers) if numbers else []
-    batches: set[str] = set()
     for transaction, entry in back:
         items = _fitting(account, transaction, by_name, by_number)
         if len(items) != 1:
@@ -73,6 +73,9 @@ async def _book(parts: Parts, posting: Posting, account: AccountSettings, chunk:
             )
             continue
         [item] = items
+        if transaction.side != _BACK[item.kind]:
+            posting.differ("contradiction", account.name, item, None, item.state, transaction.side)
+            continue
         said = PaymentResult(
             end_to_end_id=item.end_to_end_id,
             amount=transaction.amount,
@@ -82,16 +85,15 @@ async def _book(parts: Parts, posting: Posting, account: AccountSettings, chunk:
         )
         day = None if entry.booked_on is None else entry.booked_on.isoformat()
         posting.book(item, said, final=True, day=day)
-        if item.batch_id is not None:
-            batches.add(item.batch_id)
-    return batches
 
 
 def _returned(entries: Sequence[Entry]) -> Iterator[tuple[EntryTransaction, Entry]]:
+    """What came back with a reason, and what the bank undid (冲账) of what we asked for."""
     for entry in entries:
         if entry.status == "booked":
             for transaction in entry.transactions:
-                if transaction.return_reason is not None:
+                undone = entry.reversal and (transaction.end_to_end_id or transaction.batch_id)
+                if transaction.return_reason is not None or undone:
                     yield transaction, entry
 
 

@@ -65,9 +65,10 @@ class Seals:
         """The tag of an account number."""
         return hmac.digest(self._key, b"account\n" + account_no.encode(), "sha256")[:_TAG]
 
-    def digest(self, item: PaymentItem) -> bytes:
-        """What is equal for equal items only."""
-        return hmac.digest(self._key, b"item\n" + _encode((item.amount, Party.of(item))), "sha256")
+    def digest(self, item: PaymentItem, day: str | None = None) -> bytes:
+        """What is equal for equal items only; with a day, where no number of the item's own tells them apart."""
+        said = (item.amount, Party.of(item)) if day is None else (item.amount, Party.of(item), day)
+        return hmac.digest(self._key, b"item\n" + _encode(said), "sha256")
 
     def seal(self, party: Party, item_id: str) -> bytes:
         """For the item's row; it opens nowhere else."""

@@ -54,6 +54,7 @@ async def take(parts: Parts, message: Message) -> None:
     body = message.data
     assert isinstance(body, VerificationAnswered)
     intake = Intake(parts, message)
+    ours = [account.name for account in parts.accounts_of(message.partner)]
     if not await intake.begin():
         return
 
@@ -61,7 +62,7 @@ async def take(parts: Parts, message: Message) -> None:
         numbers = [row.sequence for row in chunk]
         asked = {
             n: (id_, tag)
-            for n, id_, tag in await parts.store.ask(reads.asked_about, body.request_id, numbers)
+            for n, id_, tag in await parts.store.ask(reads.asked_about, body.request_id, numbers, ours)
         }
         rows: list[tuple[str, str | None, str]] = []
         for row in chunk:
@@ -73,7 +74,7 @@ async def take(parts: Parts, message: Message) -> None:
         await parts.store.work(booking.verify, message.id, intake.position, after, rows)
 
     await intake.each(body.accounts, VerifiedAccount, take_chunk)
-    await parts.store.work(booking.end_results, message.id, (), None, parts.now)
+    await parts.store.work(booking.end_results, message.id, None, None, parts.now)
     parts.log.info("payments.verified", message=message.id, count=intake.position)
 
 

@@ -78,8 +78,8 @@ DIFFERENCES: Final = {
     "contradiction": Difference(
         "前后两次最终结果矛盾",
         "a final result contradicts an earlier one",
-        "向银行查证后再处理；查明前不要重新发起",
-        "verify with the bank first; do not propose it anew before that",
+        "向银行查证是否已付；关闭前不能重新提出，已重新提出的不能放行",
+        "ask the bank whether it is paid; until this is closed it cannot be proposed anew, nor what was be released",
     ),
     "partial": Difference(
         "只扣到一部分",
@@ -116,11 +116,5 @@ DIFFERENCES: Final = {
         "the bank booked one item twice",
         "立即要求银行核实并退回重复的一笔",
         "have the bank verify it at once and return the second payment",
-    ),
-    "unreadable": Difference(
-        "记录无法读取",
-        "a record cannot be read",
-        "向银行索取更正后的文件",
-        "ask the bank for a corrected file",
     ),
 }

@@ -13,6 +13,7 @@ import errno
 import hmac
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -68,7 +69,7 @@ class Chest:
         salt = self._random(SALT)
         try:
             content = self._place(claim, CONTENT)
-            content.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._shelf(content.parent)
             count = None if records is None else self._keep_records(claim, salt, records, stop)
             with PieceWriter(content, self._ring, claim, CONTENT, salt) as out:
                 plain, keyed = sha256(), hmac.new(salt, digestmod=sha256)
@@ -80,7 +81,6 @@ class Chest:
                         out.add(piece, len(piece))
                 size = out.finish(f"hmac-sha256:{keyed.hexdigest()}")
             _sync(content.parent)
-            _sync(self._folder)
         except OSError as error:
             self.remove(claim)
             raise _explained(error) from error
@@ -136,13 +136,21 @@ class Chest:
         found: dict[str, float] = {}
         for entry in os.scandir(shelf):
             claim = entry.name.partition(".")[0]
-            found[claim] = max(found.get(claim, 0.0), entry.stat().st_mtime)
+            with suppress(FileNotFoundError):  # a draft that has just got its name
+                found[claim] = max(found.get(claim, 0.0), entry.stat().st_mtime)
         return found
 
     def tidy(self) -> None:
         """Removes what a killed process was writing; nobody else may be writing."""
         for draft in self._folder.glob("*/*.part"):
             draft.unlink(missing_ok=True)
+
+    def _shelf(self, shelf: Path) -> None:
+        """Makes the folder, durably, where it is not there."""
+        for folder in (self._folder, shelf):
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _sync(folder.parent)
 
     def _keep_records(self, claim: str, salt: bytes, records: Iterable[Struct], stop: Event) -> int:
         with PieceWriter(self._place(claim, RECORDS), self._ring, claim, RECORDS, salt) as out:

@@ -31,31 +31,46 @@ DIFFERENCE: Final = f"""INSERT INTO payment_differences ({", ".join(_DIFFERENCE_
     VALUES ({", ".join("?" * len(_DIFFERENCE_FIELDS))})"""  # noqa: S608 (names of columns)
 
 
-def book(session: Session, unit: Book) -> None:
-    """A chunk of results."""
+def book(session: Session, unit: Book, last: bool = False) -> None:
+    """A chunk of results; with `last` nothing more is to be taken in of the message."""
     go_on(session, unit.message_id, unit.position, unit.after)
     if session.many(CHANGE, unit.changes) != len(unit.changes):
         raise Moved
     session.many(WORD, unit.words)
     session.many(DIFFERENCE, [astuple(row)[1:] for row in unit.differences])
+    for batch_id in unit.batches:
+        has_it(session, batch_id, unit.at)
+    if last:
+        end_intake(session, unit.message_id)
 
 
 def end_results(
-    session: Session, message_id: str, batch_ids: Sequence[str], bank_reference: str | None, at: int
+    session: Session, message_id: str, batch_id: str | None, bank_reference: str | None, at: int
 ) -> None:
-    """The last record is booked: the bank has these batches, and they get the state that their items give them."""
-    for batch_id in batch_ids:
-        session.run(SENT, (at, batch_id))
+    """The last record is booked; with the batch that all of them are about."""
+    if batch_id is not None:
         session.run(
             "UPDATE payment_batches SET bank_reference = coalesce(?, bank_reference) WHERE id = ?",
             (bank_reference, batch_id),
         )
-        refresh(session, batch_id, at)
+        has_it(session, batch_id, at)
     end_intake(session, message_id)
 
 
+def has_it(session: Session, batch_id: str, at: int) -> None:
+    """The bank has the batch, which gets the state that its items give it."""
+    session.run(SENT, (at, batch_id))
+    refresh(session, batch_id, at)
+
+
 def missing(session: Session, message_id: str, batch_id: str, status: str, at: int) -> None:
-    """Items that a final return does not name are refused, where the account says that this is what it means."""
+    """Items that a final return does not name are refused, where the account says that this is what it means.
+
+    Not where the return names somebody whom we do not find: that may be the one who seems to be missing.
+    """
+    stray = "SELECT 1 FROM payment_differences WHERE message_id = ? AND item_id IS NULL LIMIT 1"
+    if session.rows(stray, (message_id,)):
+        return
     unnamed = """batch_id = ? AND state IN ('released', 'sent') AND NOT EXISTS (SELECT 1 FROM payment_history h
         WHERE h.item_id = payment_items.id AND h.message_id = ?)"""
     session.run(
@@ -99,8 +114,7 @@ def touch(session: Session, batch_id: str) -> None:
 
 def submitted(session: WriteSession, batch_id: str, at: int, audit: Sequence[AuditRow]) -> None:
     """The bank has the batch."""
-    session.run(SENT, (at, batch_id))
-    refresh(session, batch_id, at)
+    has_it(session, batch_id, at)
     session.add_audit(audit)
 
 

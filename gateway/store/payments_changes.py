@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec.structs import astuple
 
+from gateway.store import payments_disputes as disputes
 from gateway.store.api import Accept, AuditRow
 from gateway.store.errors import Moved
 from gateway.store.group import apply
@@ -64,6 +65,8 @@ def take_in(session: WriteSession, unit: TakeIn) -> list[int]:
     """A chunk of items. The numbers in the file of those that contradict what stands in the book are returned,
     and then nothing was written; what was proposed before in the same words is counted and left as it is.
     """
+    if begin_intake(session, unit.message_id) != (unit.position, False):
+        raise Moved  # or what this piece itself has put there would contradict it
     found = _known(session, unit)
     conflicts, repeated, new = [], 0, []
     for number, row in enumerate(unit.rows, unit.position + 1):
@@ -108,7 +111,13 @@ def confirm(session: Session, message_id: str, at: int) -> None:
 
 
 def refuse(session: WriteSession, message_id: str, told: Sequence[Accept]) -> None:
-    """Nothing of the proposal stays but that it was refused; `told` tells its proposer."""
+    """Nothing of the proposal stays but that it was refused; `told` tells its proposer.
+
+    Raises:
+        Moved: all of it has been taken in, or refused, meanwhile.
+    """
+    if begin_intake(session, message_id)[1]:
+        raise Moved
     session.run("DELETE FROM payment_items WHERE proposal = ? AND state = 'arriving'", (message_id,))
     session.run("UPDATE payment_proposals SET state = 'refused' WHERE message_id = ?", (message_id,))
     end_intake(session, message_id)
@@ -117,18 +126,19 @@ def refuse(session: WriteSession, message_id: str, told: Sequence[Accept]) -> No
 
 
 def propose_again(
-    session: WriteSession, row: ItemRow, before: Sequence[str], audit: Sequence[AuditRow]
+    session: WriteSession, rows: Sequence[ItemRow], before: Sequence[str], audit: Sequence[AuditRow]
 ) -> None:
-    """A refused or returned item as a new one.
+    """Refused or returned items as new ones.
 
     Raises:
-        Moved: the old one is in none of these states. That it was proposed anew before is refused by an index.
+        Moved: an old one is in none of these states, or disputed. That it was proposed anew before is refused by an index.
     """
     marks = ",".join("?" * len(before))
     old = f"SELECT 1 FROM payment_items WHERE id = ? AND state IN ({marks})"  # noqa: S608 (marks)
-    if not session.rows(old, (row.replaces, *before)):
-        raise Moved
-    session.run(ITEM, astuple(row))
+    for row in rows:
+        if not session.rows(old, (row.replaces, *before)) or disputes.of_item(session, row.replaces or ""):
+            raise Moved
+    session.many(ITEM, [astuple(row) for row in rows])
     session.add_audit(audit)
 
 
@@ -202,6 +212,8 @@ def release(session: WriteSession, unit: Release) -> None:
         (unit.batch_id, unit.by),
     )
     if approved or _held(session, unit.batch_id) != (count, total, count):
+        raise Moved
+    if disputes.of_batch(session, unit.batch_id):
         raise Moved
     session.run(
         "UPDATE payment_items SET state = 'released', updated = ? WHERE batch_id = ?",

@@ -19,15 +19,23 @@ INTO: Final = """INSERT INTO payment_differences
 _PAID: Final = "i.state IN ('settled', 'returned')"
 _AMOUNT: Final = "coalesce(i.settled_amount, i.amount)"
 _UNPAID_THERE: Final = "l.outcome IN ('rejected', 'returned')"
-_EARLIER: Final = """EXISTS (SELECT 1 FROM payment_lines o
-    WHERE o.message_id = l.message_id AND o.item_id = l.item_id AND o.n < l.n)"""
+_EARLIER: Final = """EXISTS (SELECT 1 FROM payment_lines o WHERE o.message_id = l.message_id
+    AND o.item_id = l.item_id AND o.n < l.n AND o.outcome = 'settled')"""
+_ANOTHER_DAY: Final = f"l.outcome = 'settled' AND {_PAID} AND i.settled_on <> ?"
+#: Its own day was compared when it was booked here, and the bank had listed it then.
+_LISTED: Final = """EXISTS (SELECT 1 FROM payment_days d WHERE d.account = ? AND d.day = i.settled_on
+        AND EXISTS (SELECT 1 FROM payment_history h
+            WHERE h.item_id = i.id AND h.state = 'settled' AND h.at <= d.updated))
+    AND NOT EXISTS (SELECT 1 FROM payment_differences x WHERE x.item_id = i.id AND x.kind = 'missing-there'
+        AND x.day = i.settled_on AND coalesce(x.reason, '') <> 'superseded')"""
 
-#: kind, ours, theirs, when a line and its item differ so.
+#: kind, ours, theirs, when a line and its item differ so. A bank may write what came back as less than nothing.
 FOUND: Final = (
-    ("amount", f"cast({_AMOUNT} AS text)", "cast(l.amount AS text)", f"{_AMOUNT} <> l.amount"),
+    ("amount", f"cast({_AMOUNT} AS text)", "cast(l.amount AS text)", f"{_AMOUNT} <> abs(l.amount)"),
     ("state", "i.state", "l.outcome", f"l.outcome = 'settled' AND NOT ({_PAID})"),
     ("state", "i.state", "l.outcome", f"{_UNPAID_THERE} AND i.state = 'settled'"),
-    ("day", "i.settled_on", "NULL", f"l.outcome = 'settled' AND {_PAID} AND i.settled_on <> ?"),
+    ("day", "i.settled_on", "NULL", f"{_ANOTHER_DAY} AND NOT ({_LISTED})"),
+    ("twice", f"cast({_AMOUNT} AS text)", "cast(l.amount AS text)", f"{_ANOTHER_DAY} AND {_LISTED}"),
     ("twice", f"cast({_AMOUNT} AS text)", "cast(l.amount AS text)", f"l.outcome = 'settled' AND {_EARLIER}"),
 )
 
@@ -87,7 +95,7 @@ def _differences(session: Session, unit: Compare) -> Iterator[int]:
     yield session.run(
         f"""{INTO} SELECT 'missing-here', ?, NULL, NULL, coalesce(l.end_to_end_id, l.bank_reference), NULL,
             cast(l.amount AS text), ?, ?, ? FROM payment_lines l
-            WHERE l.message_id = ? AND l.item_id IS NULL AND NOT ({_UNPAID_THERE})""",
+            WHERE l.message_id = ? AND l.item_id IS NULL AND l.outcome <> 'rejected'""",
         (unit.name, *told, unit.message_id),
     )
     yield session.run(
@@ -98,12 +106,13 @@ def _differences(session: Session, unit: Compare) -> Iterator[int]:
         (*told, *unit.accounts, unit.day, unit.message_id),
     )
     for kind, ours, theirs, differ in FOUND:
+        asked = (unit.day, unit.name)[: differ.count("?")]
         yield session.run(
             f"""{INTO} SELECT '{kind}', i.account, i.id, i.batch_id,
                 coalesce(l.end_to_end_id, l.bank_reference), {ours}, {theirs}, ?, ?, ?
                 FROM payment_lines l JOIN payment_items i ON i.id = l.item_id
                 WHERE l.message_id = ? AND {differ}""",
-            (*told, unit.message_id, *((unit.day,) if kind == "day" else ())),
+            (*told, unit.message_id, *asked),
         )
 
 

@@ -40,6 +40,8 @@ class Booked(NamedTuple):
     state: str
     account_tag: bytes
     bank_reference: str | None
+    settled_amount: int | None
+    kind: str
 
 
 _BOOKED = ", ".join(Booked._fields)
@@ -129,10 +131,10 @@ def standing(session: Session, batch_id: str) -> dict[str, tuple[int, int]]:
 
 
 def released(session: Session, limit: int) -> list[tuple[str, str, str | None, str]]:
-    """(batch, delivery, reply, state of the delivery) of batches of which the bank has not been known to have them."""
+    """(batch, delivery, reply, state of the delivery) of batches whose delivery has ended, and who do not know it."""
     found = session.rows(
         """SELECT b.id, d.id, d.reply_id, d.state FROM payment_batches b JOIN deliveries d ON d.id = b.delivery_id
-            WHERE b.state = 'released' ORDER BY b.id LIMIT ?""",
+            WHERE b.state = 'released' AND d.state IN ('accepted', 'rejected', 'reversed') ORDER BY b.id LIMIT ?""",
         (limit,),
     )
     return [(batch_id, delivery, reply, state) for batch_id, delivery, reply, state in found]
@@ -142,7 +144,7 @@ def proved(session: Session, limit: int) -> list[str]:
     """Deliveries that are not known to have arrived, of batches of which the bank has spoken."""
     found = session.rows(
         """SELECT d.id FROM deliveries d JOIN payment_batches b ON b.delivery_id = d.id
-            WHERE d.state IN ('waiting', 'in-doubt', 'dead')
+            WHERE d.state IN ('pending', 'waiting', 'in-doubt', 'dead')
             AND b.state IN ('under-way', 'partly-returned', 'closed') LIMIT ?""",
         (limit,),
     )
@@ -174,13 +176,18 @@ def booked_anywhere(session: Session, column: str, values: Sequence[str]) -> lis
     return _some(session, f"batch_id IS NOT NULL AND {column} IS NOT NULL AND {column}", (), values)
 
 
-def asked_about(session: Session, request: str, numbers: Sequence[int]) -> list[tuple[int, str, bytes]]:
-    """(number, item id, tag of its account) of the accounts of a verification."""
+def asked_about(
+    session: Session, request: str, numbers: Sequence[int], accounts: Sequence[str]
+) -> list[tuple[int, str, bytes]]:
+    """(number, item id, tag of its account) of the accounts of a verification, for items of these accounts of ours."""
+    if not accounts:
+        return []
     marks = ",".join("?" * len(numbers))
     found = session.rows(
         f"""SELECT verification_sequence, id, account_tag FROM payment_items
-            WHERE verification_request = ? AND verification_sequence IN ({marks})""",
-        (request, *numbers),
+            WHERE verification_request = ? AND verification_sequence IN ({marks})
+            AND account IN ({",".join("?" * len(accounts))})""",
+        (request, *numbers, *accounts),
     )
     return [(int(number), id_, bytes(tag)) for number, id_, tag in found]
 
@@ -254,6 +261,13 @@ def differences(session: Session, account: str | None, *, closed: bool, limit: i
         (account, limit),
     )
     return [DifferenceRow(**dict(zip(DifferenceRow.__struct_fields__, row, strict=True))) for row in found]
+
+
+def difference(session: Session, n: int) -> DifferenceRow | None:
+    found = session.rows(f"SELECT {_DIFFERENCE} FROM payment_differences WHERE n = ?", (n,))
+    return (
+        DifferenceRow(**dict(zip(DifferenceRow.__struct_fields__, found[0], strict=True))) if found else None
+    )
 
 
 def days(session: Session, account: str | None, limit: int) -> list[DayRow]:

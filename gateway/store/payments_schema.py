@@ -61,7 +61,7 @@ TABLES: Final = (
     """CREATE TABLE payment_lines (
         message_id text NOT NULL, n {bigint} NOT NULL, end_to_end_id text, bank_reference text,
         amount {bigint} NOT NULL, outcome text NOT NULL, item_id text, PRIMARY KEY (message_id, n))""",
-    "CREATE INDEX payment_lines_item ON payment_lines (message_id, item_id)",
+    "CREATE INDEX payment_lines_item ON payment_lines (message_id, item_id, n)",
     """CREATE TABLE payment_days (
         account text NOT NULL, day text NOT NULL, message_id text NOT NULL, count {bigint} NOT NULL,
         total {bigint} NOT NULL, differences {bigint} NOT NULL, updated {bigint} NOT NULL,

@@ -84,6 +84,7 @@ async def test_a_window_fails_as_its_messages_do(buses: Buses) -> None:
         await bus.publish_many("x.b", [("1", b""), ("2", b"")], {})
     with pytest.raises(Overloaded):
         await bus.publish_many(bus_name(buses), [(str(n), b"") for n in range(11)], {})
+    assert await bus.depth(bus_name(buses)) == 0, "what is written again would come twice, and fill the queue"
     await bus.stop()
     with pytest.raises(BusDown):
         await bus.publish_many(bus_name(buses), [("1", b"")], {})

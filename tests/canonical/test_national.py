@@ -39,7 +39,9 @@ def test_a_sample_is_valid_by_the_schema_of_its_type(name: str, folder: Path) ->
 def test_every_type_of_these_areas_has_a_sample() -> None:
     named = {name for name in BODIES if name.partition(".")[0] in AREAS}
     unmapped = {"settlement.reversal.done.v1", "file.exchange.submitted.v1"}
-    assert named - {name for name, _ in CASES} == unmapped, "2601 has no output; nobody reads a file that is exchanged"
+    assert named - {name for name, _ in CASES} == unmapped, (
+        "2601 has no output; nobody reads a file that is exchanged"
+    )
 
 
 @pytest.mark.parametrize("kind", ["extra", "unknown"])

@@ -55,6 +55,7 @@ CASES = [
     ("feed without its key", G, "engine:", "feeds: [{name: core, types: [payment.*], key_file: k}]\nengine:", G, 8, "feeds[0].key_file", "No such file"),
     ("feed of nothing", G, "engine:", "feeds: [{name: core, types: [paiment.*], clear: true}]\nengine:", G, 8, "feeds[0].types[0]", "no message type fits"),
     ("feed twice", G, "engine:", "feeds: [{name: a, types: [payment.*], clear: true}, {name: a, types: [payment.*], clear: true}]\nengine:", G, 8, "feeds[1].name", "two feeds"),
+    ("feed that nothing could be published of", G, "engine:", "bus: {max_unconfirmed: 1000}\nfeeds: [{name: core, types: [payment.*], clear: true}]\nengine:", G, 8, "bus.max_unconfirmed", "nothing of them could be published"),
     ("route to a feed nobody configured", ROUTES, "to: [centre]\n- name: p", "to: [feed-core]\n- name: p", ROUTES, 3, "[0].to[0]", "no partner 'feed-core'"),
     ("listener of the admin", CLINIC, "8081", "8090", CLINIC, 6, "settings.listen", "collides with gateway.yaml"),
     ("listener on all addresses", CLINIC, "127.0.0.1:8081", "0.0.0.0:8090", CLINIC, 6, "settings.listen", "collides"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
 from gateway.audit.entry import decode as decode_entry
-from gateway.bus import Delivered
+from gateway.bus import Delivered, Nacked
 from gateway.canonical import Message
 from gateway.canonical.envelope import decode
 from gateway.canonical.payment import BatchReturned, ItemReturned, PaymentResult
@@ -174,6 +175,30 @@ async def test_a_stop_in_the_middle_goes_on_where_it_was(
         assert numbers[-1] == 999
         assert numbers == sorted(set(numbers))
         assert numbers[0] <= reached
+
+
+async def test_a_window_that_the_broker_refuses_goes_out_again_with_all_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.engine.feed_windows.MESSAGES", 100)
+    async with running(tmp_path, feeds=[feed()]) as scene:
+        consumer = await Consumer().start(scene)
+        bus: Any = scene.gateway.bus
+        real, windows = bus.publish_many, itertools.count(1)
+
+        def refusing_one(queue: str, messages: Any, headers: Any) -> Deferred[None]:
+            if next(windows) != 3:
+                answer: Deferred[None] = real(queue, messages, headers)
+                return answer
+            late: Deferred[None] = Deferred()  # by then the next window is out, and confirmed
+            scene.gateway.reactor.callLater(0.2, late.errback, Nacked("the broker could not keep it"))
+            return late
+
+        monkeypatch.setattr(bus, "publish_many", refusing_one)
+        receipt = await scene.context.inbox.accept(scene.inbound(1, returned(1_000)))
+        await scene.reaches(receipt.message_id, "accepted")
+        await consumer.wait(1_000)
+        assert {m.data.result.sequence for m in consumer.got} == set(range(1_000))  # type: ignore[union-attr]
 
 
 async def test_damaged_records_wait_and_end_as_dead(tmp_path: Path) -> None:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from gateway.canonical.account import VerificationAnswered, VerificationAsked, VerifiedAccount
 from gateway.canonical.payment import ReconciliationLine, ReconciliationReported
 from gateway.contract import Reject
 from gateway.payments import item_acts
+from gateway.payments.desk import Desk
 from gateway.store import StoreSettings
+from gateway.store import payments_changes as changes
 from gateway.store import payments_reads as reads
 from gateway.store.api import Filter
-from gateway.store.payments import DifferenceRow
+from gateway.store.payments import DifferenceRow, ItemRow
+from gateway.store.session import Session
 from tests.payments.conftest import Make
 from tests.payments.world import World, item, result, returned
 from tests.payments.world import settings as payments
@@ -196,3 +202,48 @@ async def test_a_word_on_another_account_says_nothing(world: World) -> None:
     )
     await world.tell(answer)
     assert [row.verification for row in world.items()] == ["asked"]
+
+
+def _stock(session: Session, account_tag: bytes, count: int) -> None:
+    """Items that were paid, by SQL."""
+    rows = [
+        ItemRow(
+            id=f"I{n:08}",
+            account="resident",
+            kind="credit-transfer",
+            proposer="agency-a",
+            proposal="P",
+            end_to_end_id=f"E{n:08}",
+            own_reference=None,
+            own_sequence=n,
+            amount=100_000,
+            state="settled",
+            account_tag=account_tag,
+            digest=b"",
+            sealed=b"",
+            batch_id="B",
+            batch_sequence=n,
+            settled_amount=100_000,
+            settled_on=DAY.isoformat(),
+            bank_reference=f"B{n}",
+            created=1,
+            updated=1,
+        )
+        for n in range(1, count + 1)
+    ]
+    session.many(changes.ITEM, [astuple(row) for row in rows])
+
+
+async def test_a_large_day_takes_seconds(world: World, tmp_path: Path) -> None:
+    """Every step of the comparison finds its rows by an index: 20,000 payments, and 20,000 on the wrong day."""
+    await world.store.work(_stock, world.seals.tag("1"), 20_000)
+    world.parts = replace(world.parts, chunk=2_000)
+    world.desk = Desk(world.parts)
+    began = time.monotonic()
+    for on in (DAY, DAY + dt.timedelta(days=1)):
+        kept = world.kept(tmp_path, [line(n) for n in range(1, 20_001)])
+        await world.send(world.message(day([], on), "bank-a", kept))
+    assert time.monotonic() - began < 20
+    assert len(_open(world)) == 1_000  # as many as are listed: no history says when they were booked
+    [first, second] = world.beside.ask(reads.days, None, 10)
+    assert (second.differences, first.differences) == (0, 20_000)

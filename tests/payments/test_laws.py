@@ -56,8 +56,12 @@ def test_the_machine(state: str, word: str, final: bool, asked: int | None, move
     if asked == 99:
         assert step.after == state
     # A word said twice says nothing the second time.
-    again = after_word(step.after, outcome(word), final=final, amount=100, asked=asked, moved=moved)
+    booked = (moved or 100) if step.after == SETTLED and state != SETTLED else None
+    again = after_word(
+        step.after, outcome(word), final=final, amount=100, asked=asked, moved=moved, booked=booked
+    )
     assert again.after == step.after
+    assert again.difference == step.difference
 
 
 class Flaky:
@@ -193,9 +197,8 @@ class Day:
             old = self.chance.choice(rows)
             again = {row.replaces for row in self.world.items()}
             if old.id not in again:
-                item_acts.propose_again(
-                    self.world.office, self.world.people["zhang"], old, f"R{self.numbers:08}", "再付"
-                )
+                anew = [(old, f"R{self.numbers:08}")]
+                item_acts.propose_again(self.world.office, self.world.people["zhang"], anew, "再付")
 
     async def laws(self) -> None:
         rows = self.world.items()
@@ -234,6 +237,12 @@ class Day:
             words = Counter(word.message_id for word in self.world.beside.ask(reads.history, one.id))
             assert set(words.values()) <= {1}, "a record was booked twice"
         assert len({row.end_to_end_id for row in rows}) == len(rows)
+        by_id = {row.id: row for row in rows}
+        for one in rows:  # of an item and all that it was proposed anew as, one is paid at most
+            paid_once, before = one.state == SETTLED, one.replaces
+            while before is not None:
+                assert not (paid_once and by_id[before].state == SETTLED)
+                before = by_id[before].replaces
 
 
 @settings(

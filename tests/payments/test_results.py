@@ -102,6 +102,22 @@ async def test_what_a_final_return_leaves_out(make: Make, means: str, after: str
     assert world.differences() == []
 
 
+async def test_a_final_return_that_names_nobody_fails_nobody(make: Make) -> None:
+    world = make(payments(missing_in_final="failed"))
+    batch_id = await world.live_batch([item(1), item(2)])
+    await world.tell(returned(batch_id, []))
+    assert set(world.states().values()) == {"sent"}
+    assert world.state_of(batch_id) == "under-way"
+
+
+async def test_money_that_came_back_says_nothing_of_the_others(make: Make) -> None:
+    world = make(payments(missing_in_final="failed"))
+    batch_id = await world.live_batch([item(1), item(2), item(3)])
+    await world.tell(returned(batch_id, [result(1), result(2), result(3, "pending")]))
+    await world.tell(returned(batch_id, [result(2, "returned")], stage="final.refund"))
+    assert list(world.states().values()) == ["settled", "returned", "sent"]
+
+
 async def test_a_status_without_items_is_every_items(world: World) -> None:
     batch_id = await world.live_batch([item(n) for n in range(1, 11)])
     await world.tell(StatusReported(batch_id=batch_id, status="accepted"))

@@ -207,10 +207,10 @@ async def test_a_refused_item_is_proposed_anew_as_another_once(world: World) -> 
     batch_id = await world.live_batch([item(1), item(2)])
     await world.tell(returned(batch_id, [result(1), result(2, "rejected.insufficient")]))
     [old] = world.items(end_to_end_id="E00000002")
-    new = item_acts.propose_again(world.office, world.people["zhang"], old, "E00000002-2", "余额已补")
+    [new] = item_acts.propose_again(world.office, world.people["zhang"], [(old, "E00000002-2")], "余额已补")
     assert (new.replaces, new.amount, new.state) == (old.id, old.amount, "proposed")
-    with pytest.raises(Exception):  # noqa: B017, PT011 (whatever the database calls it)
-        item_acts.propose_again(world.office, world.people["zhang"], old, "E00000002-3", "再来")
+    with pytest.raises(Reject):
+        item_acts.propose_again(world.office, world.people["zhang"], [(old, "E00000002-3")], "再来")
     await look_after(world.parts)
     assert world.published == []  # it is under way again
     world.approve()

@@ -13,6 +13,7 @@ from typing import Any
 
 import paramiko
 import pytest
+import structlog
 from twisted.internet import reactor
 
 from gateway.transports.sftp.client import SftpClient
@@ -157,6 +158,34 @@ async def test_a_lost_answer_and_a_file_taken_away_is_unknown(
         await connect().put(("/in/a.xml", b"1"))
     assert caught.value.kind == "gone"
     assert await connect().look(("/in/a.xml", b"1")) == "gone"
+
+
+async def test_a_companion_of_another_content_stops_it_before_anything_stands_there(
+    root: Path, connect: Connect
+) -> None:
+    (root / "in" / "a.xml.ok").write_bytes(b"theirs")
+    with pytest.raises(Conflict):
+        await connect().put(("/in/a.xml", b"1"), ("/in/a.xml.ok", b""))
+    assert names(root) == ["a.xml.ok"], "a file beside which that stands might be taken"
+
+
+async def test_a_file_beside_which_another_companion_stands_may_have_been_taken(
+    root: Path, connect: Connect
+) -> None:
+    (root / "in" / "a.xml").write_bytes(b"1")
+    (root / "in" / "a.xml.ok").write_bytes(b"theirs")
+    with pytest.raises(NoAnswer):
+        await connect().put(("/in/a.xml", b"1"), ("/in/a.xml.ok", b""))
+
+
+@pytest.mark.parametrize("left", [("a.xml.ok",), ("a.xml.md5",), ("a.xml.md5", "a.xml.ok")])
+async def test_companions_that_are_left_behind_do_not_prove_that_their_file_never_came(
+    root: Path, connect: Connect, left: tuple[str, ...]
+) -> None:
+    for name in left:
+        (root / "in" / name).touch()
+    files = [("/in/a.xml", b"1"), ("/in/a.xml.md5", b""), ("/in/a.xml.ok", b"")]
+    assert await connect().look(*files) == "gone"
 
 
 async def test_a_process_killed_before_the_rename_leaves_a_part_that_the_next_one_goes_on_with(
@@ -333,3 +362,24 @@ async def test_openssh_takes_and_gives_files(connect: Connect, tmp_path: Path) -
         await client.put((f"{folder}/a", BLOB))
         again = next(e for e in await client.listing(str(folder)) if e.name == "a")
         assert await client.put_away(str(folder), again, f"{folder}/done") == "a~2"
+
+
+def odd(folder: Path) -> None:
+    """150 files, and one under a name that is no UTF-8."""
+    folder.mkdir()
+    for number in range(150):
+        (folder / f"代发{number}.xml").write_bytes(b"")
+    Path(os.fsdecode(os.fsencode(folder) + b"/" + "名单.xml".encode("gbk"))).write_bytes(b"")
+
+
+@pytest.mark.skipif(SSHD is None, reason="OpenSSH's server is not installed")
+async def test_a_name_that_cannot_be_used_hides_nothing_else(connect: Connect, tmp_path: Path) -> None:
+    key = paramiko.ECDSAKey.generate()
+    key.write_private_key_file(str(tmp_path / "key"))
+    odd(tmp_path / "in")
+    with openssh(tmp_path, key) as (port, host_key), structlog.testing.capture_logs() as lines:
+        client = connect(
+            port, user=getpass.getuser(), password=None, key_file=tmp_path / "key", host_keys=(host_key,)
+        )
+        assert len(await client.listing(str(tmp_path / "in"))) == 150
+    assert [(line["event"], line["files"]) for line in lines] == [("sftp.names", 1)]

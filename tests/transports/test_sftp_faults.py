@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import paramiko
@@ -138,6 +138,60 @@ async def test_a_write_that_failed_is_no_arrival_even_where_the_client_closes(tm
         assert done.returncode != 0
         assert os.listdir(it.root / "in") == []
         assert "upload" not in it.kinds()
+
+
+async def test_a_file_with_parts_missing_is_not_renamed_into_place(tmp_path: Path) -> None:
+    """Neither one of which a write failed, nor one with a hole; open or closed, by this session or another."""
+    async with site(tmp_path, quota_bytes=1 << 20) as it:
+
+        def broken(c: paramiko.SFTPClient, name: str, *, close: bool) -> None:
+            file = c.open(f"in/{name}", "wb")
+            file.write(b"head")
+            file.flush()
+            for at in (8 << 20, 100_000):  # too far for the quota; behind a hole
+                file.seek(at)
+                with suppress(OSError):
+                    file.write(b"tail")
+                    file.flush()
+            if close:
+                with pytest.raises(OSError, match="missing"):
+                    c._request(CMD_CLOSE, file.handle)
+
+        def work(c: paramiko.SFTPClient) -> None:
+            for close in (False, True):
+                broken(c, "a.part", close=close)
+                for rename in (c.rename, c.posix_rename, c.rename):
+                    with pytest.raises(OSError, match="missing"):
+                        rename("in/a.part", "in/a")
+                assert c.stat("in/a.part").st_size == 4
+            with c.open("in/a.part", "r+b") as again:
+                again.seek(4)
+                again.write(b" and tail")
+            c.rename("in/a.part", "in/a")
+
+        await it.python(work)
+        assert os.listdir(it.root / "in") == ["a"]
+        assert (it.root / "in" / "a").read_bytes() == b"head and tail"
+
+
+async def test_what_is_told_to_have_arrived_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file before it is seen in `in`, and `in` before the client is told; each once, whoever asks for it."""
+    (tmp_path / "up").write_bytes(b"x")
+    synced: list[str] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}").rpartition("root/")[2])
+        sync(descriptor)
+
+    async with site(tmp_path, complete="close") as it:
+        await it.python(lambda c: c.listdir("."))
+        monkeypatch.setattr(os, "fsync", noted)
+        done = await it.openssh(f"put {tmp_path}/up in/a\nput -f {tmp_path}/up in/b\n")
+        assert done.returncode == 0, done.stderr
+        assert synced == [".partial/a", "in", ".partial/b", "in"]
 
 
 @pytest.fixture

@@ -207,7 +207,7 @@ async def test_services_are_asked_for_once_and_only_over_keys(tmp_path: Path) ->
 
         await deferToThread(twice)
         told = await deferToThread(lambda: asyncio.run(plain()))
-        assert b"don't have service" in told
+        assert b"out of turn" in told
         await it.python(lambda c: c.listdir("."))
 
 

@@ -48,6 +48,9 @@ def main(given: list[str] | None = None) -> int:
 
 def _tried(documents: Documents, file: Path, party: str) -> bool:
     _say(f"\n{file.name}")
+    if not file.is_file():
+        _say("  没有此文件 / there is no such file")
+        return False
     recognised = documents.recognised(file.name, party)
     if recognised is not None:
         return _read(file, *recognised)

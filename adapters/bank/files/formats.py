@@ -18,15 +18,21 @@ from mappings.catalogue import Catalogue, catalogue
 
 D = TypeVar("D", Outgoing, Incoming)
 
-#: Canonical types that documents may have, and the field of each that holds its rows.
-SENT: Final = {"payment.batch.submitted.v1": "items", "account.verification.asked.v1": "accounts"}
-RECEIVED: Final = {
-    "payment.batch.returned.v1": "results",
-    "payment.status.reported.v1": "results",
-    "payment.reconciliation.reported.v1": "lines",
-    "account.verification.answered.v1": "accounts",
-    "account.statement.reported.v1": "entries",
-    "account.entries.notified.v1": "entries",
+#: Canonical types that documents may have.
+SENT: Final = ("payment.batch.submitted.v1", "account.verification.asked.v1")
+RECEIVED: Final = (
+    "payment.batch.returned.v1",
+    "payment.status.reported.v1",
+    "payment.reconciliation.reported.v1",
+    "account.verification.answered.v1",
+    "account.statement.reported.v1",
+    "account.entries.notified.v1",
+)
+#: What those answer that answer something.
+ANSWERED: Final = {
+    "payment.batch.returned.v1": "payment.batch.submitted.v1",
+    "payment.status.reported.v1": "payment.batch.submitted.v1",
+    "account.verification.answered.v1": "account.verification.asked.v1",
 }
 
 

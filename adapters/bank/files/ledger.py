@@ -1,7 +1,8 @@
 """What went to the bank under which name, and what came back for it: small, durable, without personal data.
 
 A name is given once. A batch number goes out once: a second message with it gets no name, so that no second file of it
-can ever be sent. What came for a batch proves that the bank has it.
+can ever be sent. Banks count batches anew each day: so it is the name under which a file was sent that tells what came
+for it, and what came proves that the bank has it.
 
 One small SQLite file in `state_dir`; a connection for each call, from whatever thread. Blocking. Every method raises
 OSError where the file cannot be read or written.
@@ -26,10 +27,10 @@ CREATE TABLE IF NOT EXISTS sent (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sent_batch ON sent (batch);
 CREATE TABLE IF NOT EXISTS come (
-    name TEXT, sha256 TEXT, document TEXT NOT NULL, batch TEXT NOT NULL, message TEXT NOT NULL,
+    name TEXT, sha256 TEXT, document TEXT NOT NULL, answers TEXT NOT NULL, message TEXT NOT NULL,
     PRIMARY KEY (name, sha256)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS come_batch ON come (batch);
+CREATE INDEX IF NOT EXISTS come_answers ON come (answers);
 """
 
 
@@ -68,9 +69,10 @@ class Ledger:
     def named(self, name: str) -> Sent | None:
         return self._one("SELECT * FROM sent WHERE name = ?", name)
 
-    def of_batch(self, batch: str) -> Sent | None:
-        """The newest with that number."""
-        return self._one("SELECT * FROM sent WHERE batch = ? ORDER BY day DESC LIMIT 1", batch)
+    def of_batch(self, kind: str, batch: str) -> Sent | None:
+        """The one of a canonical type with that number; None also where several days have it: nobody can tell which."""
+        found = self._all("SELECT * FROM sent WHERE batch = ? AND type = ? LIMIT 2", batch, kind)
+        return found[0] if len(found) == 1 else None
 
     def give(self, sent: Sent) -> None:
         """Gives a message its name, for good.
@@ -90,29 +92,25 @@ class Ledger:
         with self._open() as database:
             database.execute("UPDATE sent SET begun = 1 WHERE name = ?", (name,))
 
-    def note(self, name: str, sha256: str, document: str, batch: str, message: str) -> None:
-        """A file about a batch was committed. The same again changes nothing."""
+    def note(self, name: str, sha256: str, document: str, answers: str, message: str) -> None:
+        """A file was committed that answers the one sent under the name `answers`. The same again changes nothing."""
         with self._open() as database:
             database.execute(
-                "INSERT OR IGNORE INTO come VALUES (?, ?, ?, ?, ?)", (name, sha256, document, batch, message)
+                "INSERT OR IGNORE INTO come VALUES (?, ?, ?, ?, ?)",
+                (name, sha256, document, answers, message),
             )
 
-    def come(self, batch: str) -> tuple[str, ...]:
-        """The documents that came for a batch, as their keys in the profile."""
+    def answered(self, name: str) -> bool:
+        """Whether anything has come that answers the file sent under this name."""
         with self._open() as database:
-            rows = database.execute("SELECT DISTINCT document FROM come WHERE batch = ?", (batch,)).fetchall()
-        return tuple(sorted(row[0] for row in rows))
+            return database.execute("SELECT 1 FROM come WHERE answers = ?", (name,)).fetchone() is not None
 
     def _one(self, query: str, value: str) -> Sent | None:
+        return next(iter(self._all(query, value)), None)
+
+    def _all(self, query: str, *values: str) -> list[Sent]:
         with self._open() as database:
-            row = database.execute(query, (value,)).fetchone()
-        if row is None:
-            return None
-        name, kind, batch, day, message, count, total, begun = row
-        return Sent(
-            name=name, type=kind, batch=batch, day=day, message=message, count=count, total=total,
-            begun=bool(begun),
-        )  # fmt: skip
+            return [_sent(row) for row in database.execute(query, values)]
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -128,3 +126,11 @@ class Ledger:
             raise OSError(0, f"ledger of a bank's files: {type(error).__name__}") from error
         finally:
             database.close()
+
+
+def _sent(row: tuple[str, str, str, str, str, int, int | None, int]) -> Sent:
+    name, kind, batch, day, message, count, total, begun = row
+    return Sent(
+        name=name, type=kind, batch=batch, day=day, message=message, count=count, total=total,
+        begun=bool(begun),
+    )  # fmt: skip

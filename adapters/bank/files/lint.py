@@ -42,9 +42,7 @@ def _documents(profile: Profile, file: Path) -> Found:
             yield (*here, "mapping"), error.zh, error.en
             continue
         sends = isinstance(paper, Outgoing)
-        misfits = list(
-            _fits(mapping, here, tuple(SENT if sends else RECEIVED), "encode" if sends else "decode")
-        )
+        misfits = list(_fits(mapping, here, SENT if sends else RECEIVED, "encode" if sends else "decode"))
         if misfits:
             yield from misfits
         elif isinstance(paper, Outgoing):

@@ -22,6 +22,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, StringConstraints
 
 _SLOT: Final = re.compile(r"\{(party|batch|date|sequence|any)(?::(\d))?\}")
+#: Slots of no fixed width, of which nobody could tell where the one ends.
+_RUN_ON: Final = re.compile(r"\{(?:party|batch|any)\}\{(?:party|batch|any)\}")
 _PATTERNS: Final = {
     "party": r"[A-Za-z0-9-]+",
     "batch": r"[A-Za-z0-9-]{1,35}",
@@ -69,6 +71,10 @@ class Name:
         names = self.slots
         if len(set(names)) != len(names):
             raise ValueError("每个占位符只能出现一次 / each slot once")
+        if _RUN_ON.search(self.template):
+            raise ValueError(
+                "{party} {batch} {any} 之间须有分隔，否则读不回来 / something must stand between party, batch and any"
+            )
         for slot in _SLOT.finditer(self.template):
             width = int(slot[2]) if slot[2] else None
             if slot[1] == "sequence" and not width:

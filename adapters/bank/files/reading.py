@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from adapters.bank.files.formats import RECEIVED
+from gateway.canonical.rows import ROWS
 from gateway.transports.files.taking import Finding
 from mappings import Fault, Mapping, MappingError
 from mappings.stream import RefusedRow, Rows
@@ -80,7 +80,7 @@ class Reading:
 
     def whole(self) -> Any:
         """The body with its rows, where they are complete."""
-        return replace(self.body, **{RECEIVED[self.mapping.canonical_type]: self.first})
+        return replace(self.body, **{ROWS[self.mapping.canonical_type]: self.first})
 
     def close(self) -> None:
         self._open.close()
@@ -95,8 +95,15 @@ class Reading:
 
     def _decoded(self) -> Iterator[Any]:
         """A format that is read whole: how large it may be, its mapping says."""
+        most = self.mapping.plan.definition.codec.max_bytes
+        if self.path.stat().st_size > most:
+            zh, en = (
+                f"文件超过 {most} 字节（映射 codec 的 max_bytes）",
+                f"longer than {most} bytes, the mapping's max_bytes",
+            )
+            raise Wrong((Finding(rule="size", zh=zh, en=en),))
         body = self.mapping.decode(self.path.read_bytes(), **self.elsewhere)
-        name = RECEIVED[self.mapping.canonical_type]
+        name = ROWS[self.mapping.canonical_type]
         rows = getattr(body, name)
         self.body, self.count = replace(body, **{name: ()}), len(rows)
         yield from rows

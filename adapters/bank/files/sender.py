@@ -18,12 +18,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from adapters.bank.files.formats import SENT, Document, Documents
+from adapters.bank.files.formats import Document, Documents
 from adapters.bank.files.ledger import Ledger, Sent
 from adapters.bank.files.ledger import Taken as NameGiven
 from adapters.bank.files.names import Parts, Unnameable
 from adapters.bank.files.profile import Outgoing
 from gateway.canonical import Message
+from gateway.canonical.rows import ROWS, rows_beside, with_rows
 from gateway.contract import (
     Absent,
     Accepted,
@@ -79,14 +80,15 @@ class FilesSender:
                 "this bank has no document for such a batch",
                 code="unsupported",
             )
-        rows = len(getattr(message.data, SENT[document.type]))
+        field = ROWS[document.type]
+        rows = rows_beside(message) or len(getattr(message.data, field))
         most = document.settings.max_rows
         if rows > most:
             raise Reject(
                 f"每个文件至多 {most} 笔，此批次有 {rows} 笔，请拆分批次",
                 f"a file holds {most} rows at most, this batch has {rows}: make several of it",
                 code="too-many",
-                field=SENT[document.type],
+                field=field,
                 rule=f"max {most}",
             )
         content = await in_thread(self._context, self._written, document, message)
@@ -122,7 +124,7 @@ class FilesSender:
         sent = await in_thread(self._context, self._ledger.named, prepared.reference)
         if sent is not None and not sent.begun:
             return Absent()
-        if await in_thread(self._context, self._ledger.come, _batch(message.data)):
+        if await in_thread(self._context, self._ledger.answered, prepared.reference):
             return Accepted(reference=prepared.reference)
         document = self._documents.outgoing[prepared.attributes[_DOCUMENT]]
         deposit = self._deposits[document.settings.folder]
@@ -166,7 +168,7 @@ class FilesSender:
         own = document.settings.envelope
         try:
             mapping = document.mapping(china_day(message.time))
-            return mapping.encode(message.data, {place: values[slot] for place, slot in own.items()})
+            return mapping.encode(self._body(message), {place: values[slot] for place, slot in own.items()})
         except NoMapping as error:
             raise Reject(error.zh, error.en, code="no-mapping") from None
         except MappingError as error:
@@ -177,6 +179,11 @@ class FilesSender:
                 field=error.canonical or error.field,
                 rule=error.rule,
             ) from None
+
+    def _body(self, message: Message) -> Any:
+        if not rows_beside(message) or message.attachment is None:
+            return message.data
+        return with_rows(message, self._context.attachments.records(message.attachment))
 
     async def _name(self, document: Document[Outgoing], message: Message, rows: int) -> str:
         """The one the message was given before, or a new one."""

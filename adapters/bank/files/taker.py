@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from adapters.bank.files.formats import Document, Documents
+from adapters.bank.files.formats import ANSWERED, Document, Documents
 from adapters.bank.files.ledger import Ledger, Sent
 from adapters.bank.files.names import Parts, Unnameable
 from adapters.bank.files.profile import Incoming
@@ -74,7 +74,7 @@ class BankTaker:
         reading = self._reading(file, document, parts, sent)
         try:
             await in_thread(self._context, reading.start)
-            return await self._commit(file, document, reading, sent)
+            return await self._commit(file, document, reading, sent, parts)
         except Wrong as wrong:
             raise TurnedAway(code="invalid", findings=wrong.findings, more=wrong.more) from None
         finally:
@@ -89,7 +89,7 @@ class BankTaker:
             found = self._ledger.named(asked.name.fill(replace(parts, party=self._party)))
         except Unnameable:
             found = None
-        return found or (self._ledger.of_batch(parts.batch) if parts.batch else None)
+        return found or (self._ledger.of_batch(asked.type, parts.batch) if parts.batch else None)
 
     def _reading(
         self, file: Arrived, document: Document[Incoming], parts: Parts, sent: Sent | None
@@ -109,7 +109,7 @@ class BankTaker:
             raise _away("no-mapping", "mapping", error.zh, error.en) from None
 
     async def _commit(
-        self, file: Arrived, document: Document[Incoming], reading: Reading, sent: Sent | None
+        self, file: Arrived, document: Document[Incoming], reading: Reading, sent: Sent | None, parts: Parts
     ) -> Taken:
         inbox = self._context.inbox
         raw, attachment = b"", None
@@ -121,8 +121,11 @@ class BankTaker:
             raise OSError(0, "the file changed while it was read")  # taken in a later round
         body = reading.body
         batch = getattr(body, "batch_id", None) or getattr(body, "request_id", None)
+        if batch not in (None, sent.batch if sent else parts.batch or batch):
+            zh, en = "文件内的批次号与文件名不是同一批次", "it speaks of another batch than its name"
+            raise _away("invalid", "batch-number", zh, en)
         if sent is None and batch is not None:
-            sent = await in_thread(self._context, self._ledger.of_batch, batch)
+            sent = await in_thread(self._context, self._ledger.of_batch, ANSWERED[document.type], batch)
         if document.settings.whole and sent is not None:
             _compare(body, reading.count, sent)
         subject = batch or _day(body) or file.name
@@ -146,10 +149,10 @@ class BankTaker:
             raise _away("conflict", "same-name", zh, en) from None
         except Reject as error:
             raise _away(error.code, error.rule, error.zh, error.en) from None
-        if batch is not None:
+        if sent is not None:
             note = self._ledger.note
             await in_thread(
-                self._context, note, file.name, file.sha256, document.key, batch, receipt.message_id
+                self._context, note, file.name, file.sha256, document.key, sent.name, receipt.message_id
             )
         return Taken(
             message_id=receipt.message_id,

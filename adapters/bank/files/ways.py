@@ -76,6 +76,11 @@ class FilesSettings(Settings):
                 yield ConfigError(
                     "约定中没有这个方向的文件", "the profile has no files of this direction", path=name
                 )
+            if "companion" in way.model_fields_set:
+                zh = "伴随文件由文件约定的 companions 决定，此处不填"
+                yield ConfigError(
+                    zh, "the profile's companions decide: leave it out", path=f"{name}.companion"
+                )
             if way.kind == "sftp-account" and any(paper.settings.folder for paper in papers.values()):
                 zh, en = "账号没有子目录，约定中不能写 folder", "an account has no further folders"
                 yield ConfigError(zh, en, path=f"{name}.kind")

@@ -7,7 +7,7 @@ from typing import Final
 
 from adapters.bank.online.channel import Channel
 from adapters.bank.online.dialects import CdcDialect
-from adapters.bank.online.words import Batch, Doubt
+from adapters.bank.online.words import Batch, Doubt, Refused
 from gateway.contract import CheckStep, ConfigError, PartnerDown
 
 #: No batch of ours is called so: references are made from dates and serial numbers.
@@ -51,6 +51,16 @@ class OnlineChecker:
         if isinstance(heard, Doubt) and not heard.authentic:
             zh, _, en = heard.reason.partition(" / ")
             return _step("query", False, zh, en)
+        if isinstance(heard, Refused):
+            # For the operator to judge: that there is no such batch, or that this user may not ask.
+            code = heard.code
+            return _step(
+                "query",
+                True,
+                f"银行应答有效，返回码 {code}：请对照接口文档，确认它只表示没有该批次，而不是无权查询",
+                f"the bank's answer is authentic, with code {code}: see whether it means that there is no such batch, and"
+                " not that we may not ask",
+            )
         return _step("query", True, "银行应答有效", "the bank's answer is authentic and readable")
 
 

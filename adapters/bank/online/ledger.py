@@ -63,7 +63,8 @@ class Ledger:
         def work(database: sqlite3.Connection) -> Batch:
             database.execute(
                 "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, NULL)"
-                " ON CONFLICT DO UPDATE SET tried = excluded.tried, due = excluded.due"
+                " ON CONFLICT DO UPDATE SET tried = iif(begun = 0, excluded.tried, tried), due = excluded.due,"
+                " phase = iif(begun = 0, 'open', phase)"
                 " WHERE message = excluded.message",
                 (*_row(batch), due),
             )

@@ -82,6 +82,10 @@ class Poller:
             except (Reject, Unavailable) as error:
                 self._context.log.error("bank.results_not_taken", reference=batch.reference, reason=error.en)
                 await self._channel.ledger.later(batch.reference, self._now() + _SOON)
+            except Exception:
+                # Not first in line any more, or it would keep all others from being asked about.
+                await self._channel.ledger.later(batch.reference, self._now() + _SOON)
+                raise
 
     async def _one(self, batch: Batch, phase: Phase) -> None:
         if phase == "watched":

@@ -24,6 +24,8 @@ from gateway.contract import Inbound
 
 _encode: Final = msgspec.json.Encoder().encode
 _SPOOL: Final = "answers-"
+#: What of an item is no end of it, also where the bank calls the batch finished.
+_UNDER_WAY: Final = ("accepted", "pending")
 
 #: Asks for the page behind a cursor.
 Turning = Callable[[Cursor], Coroutine[Any, Any, Page | Refused | Doubt | None]]
@@ -48,29 +50,32 @@ class Results:
     async def take(self, batch: Batch, head: Head) -> bool:
         """Takes over what became of a finished batch; whether that is all of it."""
         fetched = await self.fetch(batch, lambda after: self._channel.dialect.details(batch, after))
-        rejected = outcome(head.body.status or "") == "rejected"
-        if fetched is None and not rejected:
+        if isinstance(fetched, Refused) and _refused(head) and head.body.settled_count == 0:
+            # Of a batch that was never begun a bank may have no items to tell of.
+            fetched = Fetched(results=(), raw=(fetched.raw,), mapping=head.mapping)
+        if not isinstance(fetched, Fetched):
             return False
-        results = fetched.results if fetched is not None else ()
-        if rejected and not results and not head.body.settled_count:
-            await self._tell(batch, self._refused_whole(head), (head.raw,), head.mapping, ())
+        results = tuple(_in_part(row) for row in fetched.results)
+        if _nothing_moved(head, results):
+            await self._tell(batch, self._refused_whole(head), (head.raw, *fetched.raw), head.mapping, ())
             return True
-        complete = (len(results), sum(r.amount or 0 for r in results)) == (batch.count, batch.total)
+        ended = sum(1 for row in results if outcome(row.status) not in _UNDER_WAY)
+        complete = (ended, sum(r.amount or 0 for r in results)) == (batch.count, batch.total)
         if not complete:
             self._context.log.warning(
-                "bank.details_incomplete", reference=batch.reference, has=len(results), of=batch.count
+                "bank.details_incomplete", reference=batch.reference, has=ended, of=batch.count
             )
         stage = "final" if complete else "intermediate.incomplete"
         body = msgspec.structs.replace(head.body, stage=stage, results=())
-        assert fetched is not None
         await self._tell(batch, body, (head.raw, *fetched.raw), fetched.mapping, results)
         return complete
 
     async def take_refunds(self, batch: Batch) -> None:
         """Takes over each item that came back, as a message of its own."""
         fetched = await self.fetch(batch, lambda after: self._channel.dialect.refunds(batch, after))
-        for row in fetched.results if fetched is not None else ():
-            assert fetched is not None
+        if not isinstance(fetched, Fetched):
+            return
+        for row in fetched.results:
             body = msgspec.structs.replace(batch.named(), stage="final.refund", results=(row,))
             number = row.sequence if row.sequence is not None else _digest(_encode(row))
             await self._accept(
@@ -81,8 +86,8 @@ class Results:
                 mapping=fetched.mapping,
             )
 
-    async def fetch(self, batch: Batch, turn: Turning) -> Fetched | None:
-        """All pages; None where they cannot be had, or contradict each other."""
+    async def fetch(self, batch: Batch, turn: Turning) -> Fetched | Refused | None:
+        """All pages; None where they cannot be had, or contradict each other, and what the bank refused."""
         rows: dict[int | None, PaymentResult] = {}
         raw: list[bytes] = []
         after: Cursor = {}
@@ -91,22 +96,23 @@ class Results:
             if not isinstance(page, Page):
                 return self._stopped(batch, page)
             raw.append(page.raw)
+            before = len(rows)
             for row in page.results:
                 if rows.setdefault(row.sequence, row) != row:
                     return self._stopped(batch, Doubt(reason="two details of one number differ"))
             if not page.after:
                 return Fetched(results=tuple(rows.values()), raw=tuple(raw), mapping=page.mapping)
-            if page.after == after or len(rows) > batch.count:
+            if len(rows) == before or len(rows) > batch.count:
                 return self._stopped(batch, Doubt(reason="the pages do not end"))
             after = page.after
         return None
 
-    def _stopped(self, batch: Batch, heard: Refused | Doubt | None) -> Fetched | None:
+    def _stopped(self, batch: Batch, heard: Refused | Doubt | None) -> Refused | None:
         """Nothing, and why."""
         if heard is not None:
             reason = f"refused with code {heard.code}" if isinstance(heard, Refused) else heard.reason
             self._context.log.warning("bank.details_failed", reference=batch.reference, reason=reason)
-        return None
+        return heard if isinstance(heard, Refused) else None
 
     def _refused_whole(self, head: Head) -> StatusReported:
         """A batch that ended without being executed has no items to tell of."""
@@ -178,6 +184,27 @@ class Results:
         reactor = self._context.reactor
         done: Path = await deferToThreadPool(reactor, reactor.getThreadPool(), work, *arguments)
         return done
+
+
+def _in_part(row: PaymentResult) -> PaymentResult:
+    """A debit that is a success for the bank although it collected less (实际代扣金额) is one in part."""
+    if outcome(row.status) != "settled" or not 0 < (row.settled_amount or 0) < (row.amount or 0):
+        return row
+    return msgspec.structs.replace(row, status="partial")
+
+
+def _refused(head: Head) -> bool:
+    return outcome(head.body.status or "") == "rejected"
+
+
+def _nothing_moved(head: Head, results: tuple[PaymentResult, ...]) -> bool:
+    """Whether the bank refuses the batch as a whole: it is asked for its items, and has none, or none but such as it never
+    began and counts no success."""
+    if not _refused(head) or head.body.settled_count:
+        return False
+    return not results or (
+        head.body.settled_count == 0 and all(outcome(row.status) in _UNDER_WAY for row in results)
+    )
 
 
 def _digest(content: bytes) -> str:

@@ -96,6 +96,10 @@ class OnlineSender:
         batch = await self._channel.ledger.begin(self._batch(message, body), due)
         if batch.message != message.id:
             return duplicate()
+        if batch.request is not None and not batch.taken:
+            return Unknown(
+                reason="银行已有该批次，不再发送 / the bank has this batch already: not sent again"
+            )
         if batch.begun > batch.taken:
             return Unknown(
                 reason="上一次提交结果不明，不再发送 / what became of the last submission is not known: not sent again"

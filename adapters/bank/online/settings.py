@@ -27,6 +27,7 @@ FormatName = Literal[
 FunctionName = Literal[
     "credit", "debit", "credit-status", "debit-status", "credit-details", "debit-details", "refunds",
 ]  # fmt: skip
+_BUSINESS: Final[dict[Kind, str]] = {"credit-transfer": "N03020", "direct-debit": "N03030"}
 _SM4_KEY: Final = re.compile(r"[\x21-\x7e]{16}|[0-9a-fA-F]{32}")
 
 
@@ -104,9 +105,10 @@ class _Common(Settings):
         description="业务模式编号 BUSMOD，由银行开通 / mode of business, given by the bank",
         examples=["00001"],
     )
-    business_codes: dict[Kind, str] = Field(
-        default={"credit-transfer": "N03020", "direct-debit": "N03030"},
-        description="业务类型 BUSCOD：N03010 代发工资，N03020 代发，N03030 代扣 / codes of the business",
+    business_codes: dict[Kind, Annotated[str, Field(max_length=6)]] = Field(
+        default={},
+        description="与通常不同的业务类型 BUSCOD；不填为 N03020 代发、N03030 代扣，N03010 为代发工资 / codes of the business"
+        " that differ from the usual ones",
         examples=[{"credit-transfer": "N03010", "direct-debit": "N03030"}],
     )
     account: str = Field(
@@ -165,6 +167,10 @@ class _Common(Settings):
         description="用该行约定的映射文件代替随附的 / mapping files of this bank in place of the shipped ones",
         examples=[{"cmb.details": "mappings/cmb.details.yaml"}],
     )
+
+    def business_code(self, kind: Kind) -> str:
+        """BUSCOD of a batch."""
+        return self.business_codes.get(kind, _BUSINESS[kind])
 
 
 class CdcSettings(_Common):

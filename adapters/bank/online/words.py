@@ -27,7 +27,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     count: int
     total: int  #: fen
     at: dt.datetime  #: the time of its message: chooses the versions of mappings
-    tried: dt.datetime  #: when anything of it was last submitted, UTC
+    tried: dt.datetime  #: when its first slice was last submitted, UTC: the bank has it under this day
     begun: int = (
         0  #: slices that were submitted; one more than `taken` where it is not known what became of the last
     )

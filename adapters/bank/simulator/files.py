@@ -105,11 +105,16 @@ class FileBank:
         self._report(returns.statement(booked, day, self._now(), OWN_ACCOUNT), day)
 
     def take_back(self, batch: str, item: str) -> None:
-        """Returns one payment (退汇), days later as it were, and says so where the profile has a notification."""
+        """Returns one payment (退汇), days later as it were, and says so where the profile has a notification.
+
+        Raises:
+            ValueError: it was never booked.
+        """
         payment = self.books.take_back(batch, item)
-        if payment is not None:
-            day = china_day(self._now())
-            self._report(returns.notification(payment, day, self._now(), OWN_ACCOUNT), day)
+        if payment is None:
+            raise ValueError(f"no payment {item} of batch {batch} was booked")
+        day = china_day(self._now())
+        self._report(returns.notification(payment, day, self._now(), OWN_ACCOUNT), day)
 
     def _work(self) -> None:
         while not self._stopped.wait(0.1):
@@ -167,10 +172,10 @@ class FileBank:
         refused = self.faults.strikes("refuse")
         first = self.books.serial()
         ruled: dict[str, returns.Ruled] = {"intermediate": [], "final": []}
-        booked = []
-        for number, item in enumerate(batch.items, 1):
+        booked: list[Booked] = []
+        for item in batch.items:
             final = _REFUSED if refused else ruling(item.account_no, final=True)
-            reference = f"B{first + number:09}" if final == SETTLED else None
+            reference = f"B{first + len(booked) + 1:09}" if final == SETTLED else None
             if reference is not None:
                 key = item.end_to_end_id or str(item.sequence)
                 booked.append(

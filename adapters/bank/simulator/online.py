@@ -11,6 +11,7 @@ In a process of its own: `python -m adapters.bank.simulator.online --kind cmb-cd
 from __future__ import annotations
 
 import argparse
+import base64
 import datetime as dt
 import time
 from collections.abc import Callable
@@ -81,13 +82,25 @@ class OnlineBank:
 
 
 def write_keys(keys: Keys, folder: Path) -> None:
-    """The files that a client's settings name: `client.pem`, `bank.pub` (hexadecimal) and `sm4.key`."""
+    """The files that a client's settings name: `client.pem`, `bank.pub` (hexadecimal) and `sm4.key`; and `bank.pem`, so that
+    the bank is the same one when it is started again."""
     folder.mkdir(parents=True, exist_ok=True)
     write_private(folder / "client.pem", keys.client_der)
+    write_private(folder / "bank.pem", keys.bank_der)
     (folder / "bank.pub").write_text(keys.bank.public.point.hex() + "\n")
     secret = folder / "sm4.key"
     secret.touch(0o600)
     secret.write_bytes(keys.sm4)
+
+
+def read_keys(folder: Path) -> Keys:
+    """What `write_keys` has written."""
+    client, bank = (_der(folder / name) for name in ("client.pem", "bank.pem"))
+    return Keys(client, bank, (folder / "sm4.key").read_bytes())
+
+
+def _der(file: Path) -> bytes:
+    return base64.b64decode("".join(file.read_text().splitlines()[1:-1]))
 
 
 def main() -> None:
@@ -96,13 +109,17 @@ def main() -> None:
     parser.add_argument("--kind", choices=("cmb-cdc", "cmb-xml"), default="cmb-cdc")
     parser.add_argument("--listen", default="127.0.0.1:9105", metavar="HOST:PORT")
     parser.add_argument("--announce", type=Path, metavar="FILE", help="write the address here as JSON")
-    parser.add_argument("--keys", type=Path, metavar="FOLDER", help="write the client's key files here")
+    parser.add_argument(
+        "--keys", type=Path, metavar="FOLDER", help="the client's key files, made where there are none"
+    )
     parser.add_argument("--progress", type=int, default=1, help="queries until a batch is finished")
     arguments = parser.parse_args()
     host, _, port = arguments.listen.rpartition(":")
-    keys = Keys()
-    if arguments.keys is not None:
-        write_keys(keys, arguments.keys)
+    folder = arguments.keys
+    known = folder is not None and (folder / "bank.pem").exists()
+    keys = read_keys(folder) if known else Keys()
+    if folder is not None and not known:
+        write_keys(keys, folder)
 
     async def start(reactor: Any) -> None:
         bank = await OnlineBank.start(

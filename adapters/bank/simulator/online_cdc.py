@@ -56,6 +56,7 @@ class Cdc:
         self.requests: list[str] = []  #: functions in their order
         self.page = _PAGE
         self._stamp = stamp
+        self._former: dict[str, bytes] = {}  #: the last answer of each function
 
     def function(self, body: bytes) -> str:
         return parse_qs(body.decode("latin-1")).get("FUNCODE", [""])[0]
@@ -85,10 +86,12 @@ class Cdc:
             "resultmsg": text,
             "rspid": "R1",
         }
-        return self.sealed(
+        answer = self.sealed(
             {"response": {"body": done, "head": head}},
             self.keys.stranger if kind == "wrong-signature" else self.keys.bank,
         )
+        former, self._former[function] = self._former.get(function, answer), answer
+        return former if kind == "stale" else answer
 
     def notice(self, kind: str, reference: str, *, genuine: bool = True) -> bytes:
         """What the bank posts to its client about a batch."""

@@ -26,6 +26,7 @@ KINDS: Final = {
     "refuse": "refuses with a code, and does nothing",
     "refuse-after": "does it, and refuses with a code",
     "other-batch": "answers a query about another batch",
+    "stale": "does it, and answers what it answered to an earlier request of the function (CDC)",
     "no-request": "does it, and answers without its number",
 }
 

@@ -16,7 +16,17 @@ from adapters.generic.filing import Arriving, FileTaker
 from adapters.generic.formats import Format, Formats, fill, slots
 from adapters.generic.operations import AnswerSettings
 from adapters.generic.transports.http import unknown_calls
-from gateway.contract import Absent, CheckStep, ConfigError, Context, Receiver, Rejected, Settings, Unknown
+from gateway.contract import (
+    Absent,
+    CheckStep,
+    ConfigError,
+    Context,
+    Receiver,
+    Rejected,
+    RetryLater,
+    Settings,
+    Unknown,
+)
 from gateway.transports import files
 from gateway.transports.files import Content, Deposit, NameTaken, Uncertain
 from gateway.transports.files.checking import Checks
@@ -163,6 +173,8 @@ class FilesLink:
             return Unknown(reason=f"{error.zh} / {error.en}")
         except NameTaken as error:
             return Rejected(code="conflict", reason=f"{error.zh} / {error.en}")
+        except ConfigError as error:  # the content cannot be read here, so it has not been handed over whole
+            return RetryLater(reason=f"{error.zh} / {error.en}")
         return Done(None, "", name, b"")
 
     async def look(self, form: Format, reference: str, content: Content) -> Proof:
@@ -172,7 +184,7 @@ class FilesLink:
             return Rejected(code="name", reason="编号不能用作文件名 / the reference is no file name")
         try:
             found = await self.deposit.look(name, content)
-        except NameTaken as error:
+        except (NameTaken, ConfigError) as error:
             return Unknown(reason=f"{error.zh} / {error.en}")
         if found in ("there", "taken"):
             return Done(None, "", name, b"")

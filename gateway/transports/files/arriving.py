@@ -9,6 +9,7 @@ same message.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Final
@@ -59,7 +60,10 @@ class Watcher(ABC):
         self._timer: Any = None
         self._round: Deferred[None] | None = None
         self._stopped: Deferred[None] | None = None  #: whoever stops it waits for this
+        self._again = False  #: there is more to do: the next round follows at once
         self._failing: set[str] = set()  #: could not be taken in the last round: others come first
+        #: On record as refused, and not moved away yet: by name and SHA-256.
+        self._refused: dict[tuple[str, str], TurnedAway] = {}
         self._alone: dict[str, float] = {}  #: since when; infinite once an alarm was given
 
     @abstractmethod
@@ -77,9 +81,6 @@ class Watcher(ABC):
 
     async def receipted(self, file: Arrived, taken: Taken) -> None:  # noqa: B027  most ways tell nothing
         """Its message is committed: tells its makers, where there is a way. Raises OSError."""
-
-    def rested(self) -> None:  # noqa: B027  most ways have nothing left to do
-        """A round has ended: what takes time of its own begins."""
 
     @abstractmethod
     async def settled(self, name: str) -> None:
@@ -101,10 +102,12 @@ class Watcher(ABC):
 
     def hurry(self) -> None:
         """Something may be complete now."""
+        self._again = True
         if self._timer is not None and self._timer.active():
             self._timer.reset(0)
 
     def _begin(self) -> None:
+        self._again = False
         self._round = Deferred.fromCoroutine(self.look())
         self._round.addErrback(self._failed).addBoth(self._ended)
 
@@ -122,7 +125,8 @@ class Watcher(ABC):
         if self._stopped is not None:
             self._stopped.callback(None)
             return
-        self._timer = self._context.reactor.callLater(self._watched.interval, self._begin)
+        pause = 0 if self._again else self._watched.interval
+        self._timer = self._context.reactor.callLater(pause, self._begin)
 
     async def look(self) -> None:
         """One round: every complete file, in order of name."""
@@ -143,23 +147,36 @@ class Watcher(ABC):
                 self._failing = failed | {name}  # whatever it was, it holds up no other for ever
                 raise
         self._failing = failed
-        self.rested()
+        if len(found.complete) > _ROUND > len(failed):
+            self._again = True
 
     async def _take(self, name: str) -> None:
         file: Arrived | None = None
         try:
             file = await self._checked(name)
+            if (name, file.sha256) in self._refused:
+                raise self._refused[name, file.sha256]
             taken = await self._taker.take(file)
         except TurnedAway as refused:
-            if not refused.refusal_id:
-                digest = bytes.fromhex(file.sha256) if file else b""
-                refused.refusal_id = await self._taker.refuse(name, refused.code, refused.findings, digest)
-            await self.turned_away(name, report(name, refused, self._context.clock.now(), file))
+            if file is not None:
+                refused.size, refused.sha256 = file.size, file.sha256
+            await self._refuse(name, refused)
             return
         if self._watched.same_name == "refuse":
             await in_thread(self._context, self._memory.take, name, file.sha256)
         await self.receipted(file, taken)
         await self.settled(name)
+
+    async def _refuse(self, name: str, refused: TurnedAway) -> None:
+        """On record once, however often it takes to move the file away."""
+        key = name, refused.sha256
+        refused = self._refused.get(key, refused)
+        if not refused.refusal_id:
+            digest = bytes.fromhex(refused.sha256)
+            refused.refusal_id = await self._taker.refuse(name, refused.code, refused.findings, digest)
+        self._refused[key] = refused
+        await self.turned_away(name, report(name, refused, self._context.clock.now()))
+        del self._refused[key]
 
     async def _checked(self, name: str) -> Arrived:
         path = await self.fetched(name)
@@ -184,7 +201,7 @@ class Watcher(ABC):
                 continue
             try:
                 recorded = await self._context.inbox.handled(
-                    Handled(kind="file.half-missing", raw=name.encode())
+                    Handled(kind="file.half-missing", raw=os.fsencode(name))
                 )
             except Unavailable:
                 return

@@ -18,6 +18,7 @@ from gateway.crypto import BadSignature, SignatureAgreed, TooLarge, make_verifie
 from gateway.transports.files.companions import DIGESTS, SIGNATURE, Awaited, beside, told
 from gateway.transports.files.content import Digests, digests
 from gateway.transports.files.memory import Memory
+from gateway.transports.files.names import LONGEST, is_fit
 from gateway.transports.files.scanning import VirusScan, is_clean
 from gateway.transports.files.taking import Finding, TurnedAway
 
@@ -33,6 +34,10 @@ def _pattern(text: str) -> str:
 _LONGEST: Final = 16 << 10
 _WORDS: Final = {
     "name": ("文件名不符合约定", "the file name is not what was agreed"),
+    "unreadable-name": (
+        f"文件名须为 UTF-8，不含控制字符，不超过 {LONGEST} 字节",
+        f"file names are UTF-8 without control characters, {LONGEST} bytes at most",
+    ),
     "digest": ("文件内容与 {0} 摘要不符", "the file does not match its {0} digest"),
     "same-name": (
         "此文件名已用于另一份内容不同的文件，请换名",
@@ -110,11 +115,23 @@ def check(checks: Checks, file: Path, name: str, companions: tuple[str, ...], me
         TurnedAway: not on record yet.
         OSError: it cannot be read or scanned now.
     """
-    done: list[str] = []
+    if not is_fit(name):
+        raise _away("name", "unreadable-name")
     if checks.file_names and not re.fullmatch(checks.file_names, name):
         raise _away("name", "name")
     check_size(checks, file.stat().st_size)
     known = digests(file)
+    try:
+        return Checked(known, _verified(checks, file, name, companions, memory, known))
+    except TurnedAway as away:
+        away.size, away.sha256 = known.size, known.sha256
+        raise
+
+
+def _verified(
+    checks: Checks, file: Path, name: str, companions: tuple[str, ...], memory: Memory, known: Digests
+) -> tuple[str, ...]:
+    done: list[str] = []
     for companion in companions:
         if companion.endswith(DIGESTS):
             if told(_small(beside(file, companion))) != known.of(companion[-3:]):
@@ -129,7 +146,7 @@ def check(checks: Checks, file: Path, name: str, companions: tuple[str, ...], me
         if not is_clean(checks.virus_scan, file):
             raise _away("virus", "virus")
         done.append("virus-scan")
-    return Checked(known, tuple(done))
+    return tuple(done)
 
 
 def _check_signature(agreed: SignatureAgreed, file: Path) -> None:

@@ -73,10 +73,6 @@ class LocalWatcher(Watcher):
         if self._receipts is not None:
             await self._receipts.give(file, taken)
 
-    def rested(self) -> None:
-        if self._receipts is not None:
-            self._receipts.prove_soon()
-
     async def settled(self, name: str) -> None:
         await in_thread(self._context, self._settle, name)
 
@@ -98,10 +94,12 @@ class LocalWatcher(Watcher):
                 taken.remove(name)
         found = sort_out(here | taken, self._companions)
         for name in found.complete:
-            if name in here and name in taken:
+            parts = (name, *(name_of(c, name) for c in self._companions))
+            if taken.issuperset(parts):
                 continue  # the earlier file of that name comes first
-            for part in (name, *(name_of(c, name) for c in self._companions)):
-                if part in here and part not in taken:
+            # What is not whole there was never taken: a process died while it moved them, and newer ones replace them.
+            for part in parts:
+                if part in here and (name in here or part not in taken):
                     with suppress(FileNotFoundError):  # its makers have taken it back
                         os.rename(self._arrived / part, self._taking / part)
         return Listing(sort_out(_plain(self._taking), self._companions).complete, found.alone)

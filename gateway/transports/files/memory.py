@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +22,12 @@ _TABLES = """
 
 
 class Memory:
-    """One small database in the partner's state folder."""
+    """One small database in the partner's state folder, kept open. Safe to use from several threads."""
 
     def __init__(self, state_dir: Path) -> None:
         self._file = state_dir / "files.sqlite"
+        self._lock = threading.Lock()
+        self._database: sqlite3.Connection | None = None
 
     def taken(self, name: str) -> str | None:
         """The SHA-256 of the file of that name that was taken last."""
@@ -61,17 +64,30 @@ class Memory:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one call, from whatever thread; committed at its end."""
+        """For one call; durable at its end."""
+        with self._lock:
+            try:
+                if self._database is None:
+                    self._database = self._opened()
+                with self._database:
+                    yield self._database
+            except sqlite3.Error as error:
+                if self._database is not None:
+                    self._database.close()
+                self._database = None  # it may do at the next call
+                raise OSError(0, f"state of files: {type(error).__name__}") from error
+
+    def _opened(self) -> sqlite3.Connection:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        database = sqlite3.connect(self._file, timeout=10.0)
+        database = sqlite3.connect(self._file, timeout=10.0, check_same_thread=False)
         try:
+            database.execute("PRAGMA journal_mode = WAL")  # one write to disk for each commit instead of four
+            database.execute("PRAGMA synchronous = FULL")
             database.executescript(_TABLES)
-            with database:
-                yield database
-        except sqlite3.Error as error:
-            raise OSError(0, f"state of files: {type(error).__name__}") from error
-        finally:
+        except sqlite3.Error:
             database.close()
+            raise
+        return database
 
 
 def _known(name: str) -> bytes:

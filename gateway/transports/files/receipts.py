@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,14 +26,17 @@ from gateway.transports.files.howto import HOWTO
 from gateway.transports.files.reporting import CHINA
 from gateway.transports.files.taking import Arrived, Taken
 from gateway.transports.files.threads import in_thread
-from gateway.transports.files.whole import write
+from gateway.transports.files.whole import place, sync, write
 
 RECEIPT: Final = ".receipt.json"
 _ENTRY: Final = ".receipt.entry"
 _SALT: Final = ".receipt.salt"
 _PROOF: Final = ".receipt.tlog-proof"
-#: Proofs asked for in one round.
-_ROUND: Final = 100
+#: Seconds until proofs are asked for, the longer the more often in vain.
+_SOON: Final = 1.0
+_SELDOM: Final = 60.0
+#: Proofs that are written together.
+_BATCH: Final = 50
 
 
 class _Told(msgspec.Struct):
@@ -53,54 +57,86 @@ class Receipts:
         self._context = context
         self._unproved: dict[str, str] = {}  #: message ids by the file's name
         self._proving: Deferred[None] | None = None
+        self._timer: Any = None
+        self._pause = _SOON
         self._stopping = False
 
     async def start(self) -> None:
         """Makes the folder; finds receipts that a crash or a restart left without proof."""
         self._unproved = await in_thread(self._context, self._begun)
+        self._prove_soon()
 
     async def give(self, file: Arrived, taken: Taken) -> None:
         """Tells the file's makers that its message is committed. The same again changes nothing."""
         new = await in_thread(self._context, self._give, file, taken)
         if new:
             self._unproved[file.name] = taken.message_id
-
-    def prove_soon(self) -> None:
-        """Adds proofs beside whatever else goes on."""
-        if self._proving is None and self._unproved:
-            self._proving = Deferred.fromCoroutine(self.prove())
-            self._proving.addErrback(self._failed).addBoth(self._proved)
+            self._prove_soon()
 
     async def stop(self) -> None:
         """Waits for what is under way; what lacks its proof gets it after the next start."""
         self._stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._proving is not None:
             done: Deferred[None] = Deferred()
             self._proving.addBoth(done.callback)
             await done
 
+    def _prove_soon(self) -> None:
+        """Adds proofs beside whatever else goes on, when the log may have them."""
+        self._pause = _SOON
+        if self._timer is None:
+            self._prove_later()
+        elif self._timer.getTime() > self._context.reactor.seconds() + _SOON:
+            self._timer.reset(_SOON)
+
+    def _prove_later(self) -> None:
+        if self._unproved and self._proving is None and not self._stopping:
+            self._timer = self._context.reactor.callLater(self._pause, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._pause = min(2 * self._pause, _SELDOM)  # some messages may never have a proof
+        self._proving = Deferred.fromCoroutine(self.prove())
+        self._proving.addErrback(self._failed).addBoth(self._proved)
+
     def _proved(self, _: object) -> None:
         self._proving = None
+        self._prove_later()
 
     def _failed(self, failure: Failure) -> None:
-        self._context.log.error("receipt.proof", error=type(failure.value).__name__)
+        self._said(failure.value)
+
+    def _said(self, error: BaseException | None, **about: str) -> None:
+        self._context.log.error("receipt.proof", error=type(error).__name__, **about)
 
     async def prove(self) -> None:
         """Adds proofs to receipts that have none, where the log has them by now."""
-        for name, message_id in list(self._unproved.items())[:_ROUND]:
-            if self._stopping:
-                return
+        waiting = iter(list(self._unproved.items()))
+        while (batch := list(islice(waiting, _BATCH))) and not self._stopping:
+            found: list[tuple[str, str, Evidence]] = []
             try:
-                evidence = await self._context.inbox.evidence(message_id)
-                if evidence is None:  # not covered yet: the others first
-                    self._unproved[name] = self._unproved.pop(name)
-                    continue
-                await in_thread(self._context, self._prove, name, message_id, evidence)
-            except (Unavailable, ConfigError, OSError) as error:
-                self._context.log.error("receipt.proof", message=message_id, error=type(error).__name__)
+                for name, message_id in batch:
+                    evidence = await self._evidence(message_id)
+                    if evidence is not None:
+                        found.append((name, message_id, evidence))
+                await in_thread(self._context, self._prove, found)
+            except (Unavailable, OSError) as error:
+                self._said(error)
                 return
-            if self._unproved.get(name) == message_id:
-                del self._unproved[name]
+            for name, message_id, _ in found:
+                self._pause = _SOON
+                if self._unproved.get(name) == message_id:
+                    del self._unproved[name]
+
+    async def _evidence(self, message_id: str) -> Evidence | None:
+        try:
+            return await self._context.inbox.evidence(message_id)
+        except ConfigError as error:  # what was kept of this one is damaged or gone: the others have theirs
+            self._said(error, message=message_id)
+            return None
 
     def _begun(self) -> dict[str, str]:
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -125,17 +161,25 @@ class Receipts:
         write(self._folder / (file.name + RECEIPT), text)
         return True
 
-    def _prove(self, name: str, message_id: str, evidence: Evidence) -> None:
+    def _prove(self, found: list[tuple[str, str, Evidence]]) -> None:
+        for name, message_id, evidence in found:
+            if not self._speaks_of(name, message_id):
+                continue  # fetched and deleted, or another file's by now
+            key = self._folder / "vkey"
+            if not key.exists():
+                place(key, f"{evidence.vkey}\n".encode())
+            if evidence.salt is not None:
+                place(self._folder / (name + _SALT), f"{evidence.salt.hex()}\n".encode())
+            place(self._folder / (name + _ENTRY), evidence.entry)
+        sync(self._folder)
+        for name, message_id, evidence in found:
+            if self._speaks_of(name, message_id):  # last: where it stands, nothing is owed any more
+                place(self._folder / (name + _PROOF), evidence.proof)
+        sync(self._folder)
+
+    def _speaks_of(self, name: str, message_id: str) -> bool:
         stands = self._stands(name)
-        if stands is None or stands.message_id != message_id:
-            return  # fetched and deleted, or another file's by now
-        key = self._folder / "vkey"
-        if not key.exists():
-            write(key, f"{evidence.vkey}\n".encode())
-        if evidence.salt is not None:
-            write(self._folder / (name + _SALT), f"{evidence.salt.hex()}\n".encode())
-        write(self._folder / (name + _ENTRY), evidence.entry)
-        write(self._folder / (name + _PROOF), evidence.proof)
+        return stands is not None and stands.message_id == message_id
 
     def _stands(self, name: str) -> _Told | None:
         try:

@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.transports.files.taking import Arrived, Finding, TurnedAway
+from gateway.transports.files.names import shown
+from gateway.transports.files.taking import Finding, TurnedAway
 
 REPORT: Final = ".report.txt"
 REPORT_JSON: Final = ".report.json"
@@ -35,11 +36,12 @@ class Report:
     json: bytes
 
 
-def report(name: str, refused: TurnedAway, at: dt.datetime, file: Arrived | None = None) -> Report:
+def report(name: str, refused: TurnedAway, at: dt.datetime) -> Report:
     """Chinese, then English; up to `LISTED` findings and how many more there are."""
     listed = refused.findings[:LISTED]
     more = refused.more + len(refused.findings) - len(listed)
-    return Report(_text(name, refused, listed, more, at), _json(name, refused, listed, more, at, file))
+    name = shown(name)
+    return Report(_text(name, refused, listed, more, at), _json(name, refused, listed, more, at))
 
 
 def _text(name: str, refused: TurnedAway, listed: tuple[Finding, ...], more: int, at: dt.datetime) -> bytes:
@@ -64,18 +66,11 @@ def _text(name: str, refused: TurnedAway, listed: tuple[Finding, ...], more: int
     return ("\n".join(lines) + "\n").encode()
 
 
-def _json(
-    name: str,
-    refused: TurnedAway,
-    listed: tuple[Finding, ...],
-    more: int,
-    at: dt.datetime,
-    file: Arrived | None,
-) -> bytes:
+def _json(name: str, refused: TurnedAway, listed: tuple[Finding, ...], more: int, at: dt.datetime) -> bytes:
     facts = {
         "file": name,
-        "size": None if file is None else file.size,
-        "sha256": None if file is None else file.sha256,
+        "size": refused.size,
+        "sha256": refused.sha256 or None,
         "time": at.astimezone(CHINA).isoformat(timespec="seconds"),
         "state": "refused",
         "refusal_id": refused.refusal_id,

@@ -138,6 +138,10 @@ class SftpReceiver(Watcher):
         self._copies: dict[str, Entry] = {}  #: what stands in the local folder
         self._seen: dict[str, tuple[Entry, float]] = {}  #: each file as it is, and since when
 
+    async def start(self) -> None:
+        await in_thread(self._context, self._forget_all)
+        await super().start()
+
     async def stop(self) -> None:
         await super().stop()
         self._client.close()
@@ -223,6 +227,13 @@ class SftpReceiver(Watcher):
         for gone in (name, *(name_of(companion, name) for companion in self._companions)):
             if self._copies.pop(gone, None) is not None:
                 (self._local / gone).unlink(missing_ok=True)
+
+    def _forget_all(self) -> None:
+        """Copies that a killed process has left: they are fetched again, if they are still there. Parts go on."""
+        if self._local.is_dir():
+            for copy in self._local.iterdir():
+                if not copy.name.startswith("."):
+                    copy.unlink()
 
     async def _one(self, work: Awaitable[T]) -> T:
         try:

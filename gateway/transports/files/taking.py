@@ -51,6 +51,8 @@ class TurnedAway(Exception):
     findings: tuple[Finding, ...] = field(default=())
     more: int = 0  #: further findings that are not listed
     refusal_id: str = ""
+    size: int | None = None  #: of the file, where it was read before it was refused
+    sha256: str = ""
 
 
 class NotNow(GatewayError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from gateway.transports.files.companions import beside, written
 from gateway.transports.files.content import Content, digests, pieces
+from gateway.transports.files.names import shortened
 
 
 def put(file: Path, content: Content, companions: tuple[str, ...] = ()) -> None:
@@ -41,6 +43,12 @@ def holds(file: Path, content: Content) -> bool:
 
 def write(file: Path, content: Content) -> None:
     """Puts this content under the name, in place of whatever stood there."""
+    place(file, content)
+    sync(file.parent)
+
+
+def place(file: Path, content: Content) -> None:
+    """The same, but durable only when the folder is synced: for whoever writes several."""
     hidden = file.with_name(f".{file.name}.part")
     descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o640)
     try:
@@ -54,12 +62,11 @@ def write(file: Path, content: Content) -> None:
         with suppress(FileNotFoundError):
             os.unlink(hidden)  # what is half there takes up room
         raise
-    sync(file.parent)
 
 
 def free(folder: Path, name: str) -> Path:
-    """A name in the folder that nothing has yet: `x.xml`, `x~2.xml`, …"""
-    wanted = folder / name
+    """A name in the folder that nothing has yet: `x.xml`, `x~2.xml`, …, with room for an ending more."""
+    wanted = folder / shortened(name)
     target, number = wanted, 1
     while target.exists():
         number += 1
@@ -69,17 +76,24 @@ def free(folder: Path, name: str) -> Path:
 
 def move(file: Path, target: Path, companions: tuple[str, ...] = ()) -> None:
     """Moves a file to a free name, durably; its companions, which say nothing any more, are removed after it."""
-    os.rename(file, target)
+    try:
+        os.rename(file, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        place(target, file)  # another file system: `discard` removes it here
     sync(target.parent)
     discard(file, companions)
 
 
 def discard(file: Path, companions: tuple[str, ...] = ()) -> None:
-    """Removes a file where it is there, then its companions."""
+    """Removes a file where it is there, then its companions.
+
+    Not synced: what is there again after a loss of power is taken again, and is the same message.
+    """
     for gone in (file, *(beside(file, companion) for companion in companions)):
         with suppress(FileNotFoundError):
             os.unlink(gone)
-    sync(file.parent)
 
 
 def sync(folder: Path) -> None:

@@ -51,8 +51,9 @@ class SftpClient:
         await self._work(self._put, files, verify)
 
     async def look(self, *files: tuple[str, Source]) -> Literal["there", "absent", "gone"]:
-        """What became of a hand-over: `there` whole, `absent` (its part still waits for the rename, or a document
-        before the last is alone), or `gone`: no trace, so that it never came or was taken away.
+        """What became of a hand-over: `there` whole, `absent` (the part of its first document still waits for the rename,
+        or that document for the last one), or `gone`: the first is not there, so that it never came or was taken away,
+        whatever companions were left behind.
 
         Raises:
             NotSent: nobody could be asked.
@@ -174,10 +175,8 @@ class SftpClient:
                 raise Conflict("conflict", self.server.peer)
             if all(found):
                 return "there"
-            traces = any(found) or any(
-                size is not None for size in sizes_of(session, *(d.part for d in documents))
-            )
-            return "absent" if traces else "gone"
+            [grown] = sizes_of(session, documents[0].part)
+            return "absent" if found[0] or grown is not None else "gone"
 
         return self._twice(look)
 

@@ -11,10 +11,15 @@ from itertools import count
 from pathlib import Path
 from posixpath import splitext
 from stat import S_ISREG
-from typing import Any
+from typing import Any, Final
+
+import structlog
 
 from gateway.transports.sftp.client_errors import Changed, NotSent, Said
 from gateway.transports.sftp.client_session import Session
+
+_log = structlog.get_logger(__name__)
+_LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,28 @@ class Entry:
 
 
 def listing(session: Session, folder: str) -> list[Entry]:
-    """The regular files of a folder, by name."""
-    found = [
-        Entry(entry.filename, int(entry.st_size or 0), int(entry.st_mtime or 0))
-        for entry in session.wire.listdir_iter(folder)
-        if entry.st_mode is not None and S_ISREG(entry.st_mode) and "/" not in entry.filename
-    ]
+    """The regular files of a folder, by name. Files that cannot be called by their names here are left there."""
+    found = []
+    left = 0
+    for name, facts in session.wire.names(folder):
+        if facts.st_mode is None or not S_ISREG(facts.st_mode):
+            continue
+        try:
+            called = _usable(name)
+        except ValueError:
+            left += 1
+        else:
+            found.append(Entry(called, int(facts.st_size or 0), int(facts.st_mtime or 0)))
+    if left:
+        _log.warning("sftp.names", peer=session.server.peer, files=left)
     return sorted(found, key=lambda entry: entry.name)
+
+
+def _usable(name: bytes) -> str:
+    """Raises ValueError where it is not UTF-8, too long for a local copy, or leads elsewhere."""
+    if not name or len(name) > _LONGEST_NAME or b"/" in name or b"\0" in name:
+        raise ValueError("not the name of a file")
+    return name.decode()
 
 
 def now(session: Session, folder: str, name: str) -> Entry | None:

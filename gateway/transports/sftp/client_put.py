@@ -21,7 +21,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
-from gateway.transports.sftp.client_errors import Conflict, NoAnswer, NotSent, Said
+from gateway.transports.sftp.client_errors import Conflict, NoAnswer, NotSent, Said, SftpError
 from gateway.transports.sftp.client_session import Session
 from gateway.transports.sftp.client_wire import BLOCK, IN_FLIGHT_BYTES
 
@@ -90,14 +90,19 @@ class Upload:
             Conflict: another file of that name is there.
             NotSent, NoAnswer, Said, Lost: as these say.
         """
-        peer = session.server.peer
-        for document in self.documents:
-            last = document is self.documents[-1]
-            there, grown = sizes_of(session, document.name, document.part)
-            if there is None:
-                self._place(session, document, grown, last)
-            elif not _same(session, document, there):
-                raise Conflict("conflict", peer)
+        found = [_found(session, document) for document in self.documents]
+        for document, (same, _) in zip(self.documents, found, strict=True):
+            if same is False:
+                raise self._in_the_way(document, found[0][0] is True, session.server.peer)
+        for document, (same, grown) in zip(self.documents, found, strict=True):
+            if same is None:
+                self._place(session, document, grown, document is self.documents[-1])
+
+    def _in_the_way(self, document: Document, first_stands: bool, peer: str) -> SftpError:
+        """Beside a file of ours, a companion of another content may have made it count."""
+        if document is not self.documents[0] and first_stands:
+            return NoAnswer("conflict", peer)
+        return Conflict("conflict", peer)
 
     def _place(self, session: Session, document: Document, grown: int | None, last: bool) -> None:
         wire, peer = session.wire, session.server.peer
@@ -110,7 +115,7 @@ class Upload:
         except Said as said:
             there = stands(session, document)
             if there is False:
-                raise Conflict("conflict", peer) from None
+                raise self._in_the_way(document, True, peer) from None
             if there is None and "posix-rename@openssh.com" not in wire.extensions:
                 raise NotSent(said.kind, peer) from None
             if there is None:
@@ -147,6 +152,12 @@ class Upload:
         with suppress(Said):  # it would never become right
             wire.remove(document.part)
         raise NotSent("verify", session.server.peer)
+
+
+def _found(session: Session, document: Document) -> tuple[bool | None, int | None]:
+    """Whether the document is what stands under its name (None: nothing does), and the bytes of its part."""
+    there, grown = sizes_of(session, document.name, document.part)
+    return (None if there is None else _same(session, document, there)), grown
 
 
 def stands(session: Session, document: Document) -> bool | None:

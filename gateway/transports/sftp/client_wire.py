@@ -19,8 +19,12 @@ from paramiko.sftp import (
     CMD_CLOSE,
     CMD_DATA,
     CMD_EXTENDED,
+    CMD_HANDLE,
     CMD_INIT,
+    CMD_NAME,
+    CMD_OPENDIR,
     CMD_READ,
+    CMD_READDIR,
     CMD_STAT,
     CMD_STATUS,
     CMD_VERSION,
@@ -37,6 +41,8 @@ _LARGE_BLOCK: Final = 4 * BLOCK
 #: Bytes asked for and not yet answered; also how much at the end of a cut upload may have holes.
 IN_FLIGHT_BYTES: Final = 64 * BLOCK
 
+#: Bytes of the longest answer that is taken: a block, or a listing of many names.
+_LONGEST: Final = 1 << 20
 _OK, _EOF = 0, 1
 _KINDS: Final = {2: "missing", 3: "denied", 8: "unsupported"}
 
@@ -69,6 +75,33 @@ class Wire(paramiko.SFTPClient):  # type: ignore[misc]  # paramiko has no types
             raise EOFError
         if code != _OK:
             raise Said(_KINDS.get(code, "failed"))
+
+    def _read_all(self, size: int) -> Any:
+        if size > _LONGEST:
+            raise paramiko.SFTPError("answer too long")
+        return super()._read_all(size)
+
+    def names(self, folder: str) -> Iterator[tuple[bytes, Any]]:
+        """What is in a folder, each name with its attributes, but for `.` and `..`.
+
+        paramiko's own listing ends at the first name that is not UTF-8, and nothing of the folder is known.
+        """
+        kind, answer = self._request(CMD_OPENDIR, folder)
+        if kind != CMD_HANDLE:
+            raise paramiko.SFTPError("no handle")
+        handle = answer.get_string()
+        with suppress(EOFError):
+            while True:
+                kind, answer = self._request(CMD_READDIR, handle)
+                if kind != CMD_NAME:
+                    raise paramiko.SFTPError("no names")
+                for _ in range(answer.get_int()):
+                    name = answer.get_string()
+                    answer.get_string()  # the line that `ls -l` would show
+                    found = paramiko.SFTPAttributes._from_msg(answer)
+                    if name not in (b".", b".."):
+                        yield name, found
+        self._request(CMD_CLOSE, handle)
 
     def learn(self) -> None:
         """Asks how much the server takes at once, where it can say so."""

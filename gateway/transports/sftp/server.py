@@ -1,6 +1,6 @@
 """The SFTP server: one port, many accounts, on Twisted Conch.
 
-    TCP ── Transport (packets, limits) ── Login ── Connection ── Channel ── Answers (in a thread) ── Files
+    TCP ── Transport (packets, their order, limits) ── Login ── Connection ── Channel ── Answers (in a thread) ── Files
 
 Conch gives key exchange, services and channels of SSH. Own are the packets, the lists of algorithms (Conch's have 3DES,
 CBC, MD5 and SHA-1), all limits, and everything of SFTP itself.
@@ -25,10 +25,10 @@ from twisted.internet.task import deferLater
 from twisted.python.threadpool import ThreadPool
 
 from gateway.transports.sftp.server_accounts import Account, Event
+from gateway.transports.sftp.server_exchange import ExchangeTransport
 from gateway.transports.sftp.server_guard import Guard, origin
 from gateway.transports.sftp.server_listeners import SftpLimits
 from gateway.transports.sftp.server_login import SIGNATURES, Login
-from gateway.transports.sftp.server_packets import PacketTransport
 from gateway.transports.sftp.server_session import Connection
 
 _log = structlog.get_logger(__name__)
@@ -38,13 +38,13 @@ _KEY_EXCHANGES: Final = [
     b"ecdh-sha2-nistp256", b"ecdh-sha2-nistp384", b"ecdh-sha2-nistp521",
 ]  # fmt: skip
 _SERVICES: Final[dict[bytes, Any]] = {b"ssh-userauth": Login, b"ssh-connection": Connection}
-#: Answers that may wait while a client changes keys; more means that it never ends doing so.
-_WAITING_FOR_KEYS: Final = 256
+#: Packets that may wait while keys are exchanged; a client that only takes small ones has a batch of each channel there.
+_WAITING_FOR_KEYS: Final = 8192
 _LOOK: Final = 1.0  #: seconds between looks at whether a closure has begun
 _GRACE: Final = 2.0  #: seconds for renaming what was closed, before a closure ends the connection
 
 
-class Transport(PacketTransport):
+class Transport(ExchangeTransport):
     """One connection."""
 
     factory: Any
@@ -57,8 +57,9 @@ class Transport(PacketTransport):
         self.account: Account | None = None  #: whose session it is, from its admission on
         self.inside = False  #: logged in, and that is on record
         self.full = False  #: the client does not take what we have written
-        self.over = False  #: the connection has ended
-        self._quiet_since = self._handled_at = self.factory.reactor.seconds()
+        self.over = False  #: the connection has ended, or is about to
+        self.sessions = 0  #: of SFTP; those that have ended and still close their files count
+        self.since = self._quiet_since = self._handled_at = self.factory.reactor.seconds()
         self.factory.connections.add(self)
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
@@ -71,6 +72,11 @@ class Transport(PacketTransport):
             self._timer.cancel()
         self.factory.connections.discard(self)
         super().connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if self.inside:
+            self.renew()
 
     def dispatchMessage(self, messageNum: int, payload: bytes) -> None:
         self.guarded(lambda: super(Transport, self).dispatchMessage(messageNum, payload))
@@ -97,6 +103,7 @@ class Transport(PacketTransport):
         super().sendDisconnect(reason, desc)
 
     def ssh_DISCONNECT(self, packet: bytes) -> None:
+        self._ended = True
         self.transport.unregisterProducer()
         super().ssh_DISCONNECT(packet)
 
@@ -105,8 +112,12 @@ class Transport(PacketTransport):
             return self.abort()
         return super().ssh_KEXINIT(packet)
 
+    def _newKeys(self) -> None:
+        super()._newKeys()
+        self._go_on()
+
     def abort(self) -> None:
-        self._ended = True
+        self._ended = self.over = True
         self.transport.abortConnection()
 
     # What the channels ask
@@ -156,6 +167,9 @@ class Transport(PacketTransport):
     def resumeProducing(self) -> None:
         self.full = False
         self.transport.resumeProducing()
+        self._go_on()
+
+    def _go_on(self) -> None:
         if isinstance(self.service, Connection):
             for channel in list(self.service.channels.values()):
                 self.guarded(channel.go)
@@ -216,10 +230,23 @@ class SftpServer(SSHFactory):
         near = sum(origin(connection.peer) == origin(host) for connection in self.connections)
         if self.guard.locked(origin(host)):
             return None
-        if len(self.connections) >= self.limits.connections or near >= self.limits.per_address:
+        if near >= self.limits.per_address or not self._room():
             _log.warning("sftp.full", peer=host, connections=len(self.connections))
             return None
         return super().buildProtocol(addr)
+
+    def _room(self) -> bool:
+        """For one more. Whoever has been longest about logging in makes way: nobody can hold all places by saying nothing."""
+        if len(self.connections) < self.limits.connections:
+            return True
+        strangers = [connection for connection in self.connections if connection.account is None]
+        if not strangers:
+            return False
+        slowest = min(strangers, key=lambda connection: connection.since)
+        _log.warning("sftp.makes_way", peer=slowest.peer)
+        self.connections.discard(slowest)
+        slowest.abort()
+        return True
 
     def getService(self, transport: Any, service: bytes) -> Any:
         """One login for each connection, once there are keys; then one `ssh-connection`, for who is logged in."""

@@ -52,8 +52,8 @@ Watch: TypeAlias = Callable[[Event], Awaitable[None]]
 class Writer(Protocol):
     """An open upload."""
 
-    def lose(self) -> None:
-        """Ends its right to write: the file is somebody else's now."""
+    def lose(self) -> bool:
+        """Ends its right to write: the file is somebody else's now. Whether all of it was there."""
         ...
 
 
@@ -64,6 +64,7 @@ class Ledger:
     #: Held for a change, never across a transfer.
     lock: threading.Lock = field(default_factory=threading.Lock)
     writers: dict[str, Writer] = field(default_factory=dict)  #: by name: one may write a file at a time
+    broken: set[str] = field(default_factory=set)  #: uploads of which a write failed; not gone on with since
     spare_bytes: int = 0  #: what may still be added, by the last count
     spare_files: int = 0
     counted: float = -math.inf  #: when that was

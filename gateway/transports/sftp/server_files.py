@@ -102,6 +102,7 @@ class Files:
             if not there:
                 self._quota.one_more()
             self._lose(place.name)
+            self._ledger.broken.discard(place.name)
             flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if fresh else 0)
             descriptor = self._opened(PARTIAL, place.name, flags)
             made = self._ledger.writers[place.name] = Upload(self, place, descriptor, append=append)
@@ -113,14 +114,18 @@ class Files:
             if self._ledger.writers.get(place.name) is not upload:
                 return  # another upload's, renamed or removed meanwhile
             del self._ledger.writers[place.name]
-            if self._account.complete == "close" and not unfinished(place.name):
-                self._arrive(PARTIAL, place.name, place.name)
+            if self._account.complete != "close" or unfinished(place.name):
+                return
+            self._arrive(PARTIAL, place.name, place.name)
+        self._arrived()
 
-    def left(self, upload: Upload, place: Place) -> None:
+    def left(self, upload: Upload, place: Place, *, whole: bool) -> None:
         """Implements `Shelves`."""
         with self._ledger.lock:
             if self._ledger.writers.get(place.name) is upload:
                 del self._ledger.writers[place.name]
+                if not whole:
+                    self._ledger.broken.add(place.name)
 
     def room(self, more: int) -> None:
         """Implements `Shelves`."""
@@ -135,9 +140,14 @@ class Files:
                 raise FileExistsError
             shelf = self._shelf(old)
             self._stat(shelf, old.name)
-            if self._lose(old.name):
+            open_still = old.name in self._ledger.writers
+            if shelf == PARTIAL and (not self._lose(old.name) or old.name in self._ledger.broken):
+                self._ledger.broken.add(old.name)
+                raise Denied("hole", "parts of the file are missing: go on at its size")
+            if open_still:
                 self._sync(shelf, old.name)
             self._lose(new.name)
+            self._ledger.broken.discard(new.name)
             if unfinished(new.name):
                 fd = self._folders[PARTIAL]
                 os.rename(old.name, new.name, src_dir_fd=self._folders[shelf], dst_dir_fd=fd)
@@ -146,6 +156,7 @@ class Files:
                 with suppress(FileNotFoundError):
                     os.unlink(new.name, dir_fd=self._folders[PARTIAL])
             self._arrive(shelf, old.name, new.name)
+        self._arrived()
 
     def remove(self, place: Place) -> None:
         if not place.name or (place.folder != "in" and not self._account.may_delete):
@@ -155,17 +166,19 @@ class Files:
             self._stat(shelf, place.name)
             if shelf == PARTIAL:
                 self._lose(place.name)
+                self._ledger.broken.discard(place.name)
             os.unlink(place.name, dir_fd=self._folders[shelf])
 
     def _lose(self, name: str) -> bool:
-        """Whether somebody was writing that file."""
+        """Ends the writing of that file, if anybody does. Whether all of it is there, as far as is known."""
         writer = self._ledger.writers.pop(name, None)
-        if writer is not None:
-            writer.lose()
-        return writer is not None
+        return writer is None or writer.lose()
 
     def _arrive(self, shelf: str, old: str, new: str) -> None:
         os.rename(old, new, src_dir_fd=self._folders[shelf], dst_dir_fd=self._folders["in"])
+
+    def _arrived(self) -> None:
+        """For good. Not with the ledger locked: sessions that wait for the disk at once are served by one write of it."""
         os.fsync(self._folders["in"])
 
     def _sync(self, shelf: str, name: str) -> None:

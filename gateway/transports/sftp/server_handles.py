@@ -19,8 +19,8 @@ class Shelves(Protocol):
         """The client closed it."""
         ...
 
-    def left(self, upload: Upload, place: Place) -> None:
-        """The connection ended first."""
+    def left(self, upload: Upload, place: Place, *, whole: bool) -> None:
+        """It is not written any more, and did not arrive. `whole`: nothing of it failed to be written."""
         ...
 
     def room(self, more: int) -> None:
@@ -45,6 +45,7 @@ class Upload:
         self._solid = self._size  #: up to here there is no hole
         self._pieces: dict[int, int] = {}  #: behind it: begin → end
         self._failed = False  #: something could not be written
+        self._synced = False  #: nothing was written since
         self._lost = False  #: somebody else may write it now
         self._lock = threading.Lock()
 
@@ -64,6 +65,7 @@ class Upload:
         self._room(size)
         with self._lock:
             self._own()
+            self._synced = False
             os.ftruncate(self._descriptor, size)
         self._size = size
         self._solid = min(self._solid, size)
@@ -73,15 +75,19 @@ class Upload:
         return os.pread(self._descriptor, length, offset)
 
     def sync(self) -> None:
-        os.fsync(self._descriptor)
+        if not self._synced:  # where the client has asked for it before closing, it does not wait twice
+            os.fsync(self._descriptor)
+        self._synced = True
 
     def stat(self) -> os.stat_result:
         return os.fstat(self._descriptor)
 
-    def lose(self) -> None:
+    def lose(self) -> bool:
         """Implements `Writer`."""
         with self._lock:
+            whole = self._cut_off() and not self._failed
             self._lost = True
+        return whole
 
     def finish(self) -> int:
         """The client closed it: durable, and moved to `in` where that makes it complete. Gives its size.
@@ -89,8 +95,10 @@ class Upload:
         Raises:
             Denied: it was taken over, or is not whole; then it stays in `.partial`, to be resumed.
         """
+        whole = False
         try:
-            whole = self._cut_off() and not self._failed
+            with self._lock:
+                whole = self._cut_off() and not self._failed
             self.sync()
             self._own()
             if not whole:
@@ -98,16 +106,17 @@ class Upload:
             self._shelves.closed(self, self.place)
             self._own()
         finally:
-            self._shelves.left(self, self.place)
+            self._shelves.left(self, self.place, whole=whole)
             os.close(self._descriptor)
         return self._size
 
     def drop(self) -> int:
         """The connection ended first: what came so far stays, to be resumed. Gives its size."""
         try:
-            self._cut_off()
+            with self._lock:
+                self._cut_off()
         finally:
-            self._shelves.left(self, self.place)
+            self._shelves.left(self, self.place, whole=not self._failed)
             os.close(self._descriptor)
         return self._size
 
@@ -118,6 +127,7 @@ class Upload:
     def _put(self, at: int, view: memoryview) -> None:
         with self._lock:
             self._own()
+            self._synced = False
             while view:
                 done = os.pwrite(self._descriptor, view, at)
                 view, at = view[done:], at + done
@@ -133,11 +143,11 @@ class Upload:
             self._solid = max(self._solid, self._pieces.pop(first))
 
     def _cut_off(self) -> bool:
-        """Whether there was nothing to cut off."""
-        with self._lock:
-            if self._lost or os.fstat(self._descriptor).st_size <= self._solid:
-                return True
-            os.ftruncate(self._descriptor, self._solid)
+        """Whether there was nothing to cut off. Call with the lock held."""
+        if self._lost or os.fstat(self._descriptor).st_size <= self._solid:
+            return True
+        self._synced = False
+        os.ftruncate(self._descriptor, self._solid)
         self._size = self._solid
         return False
 

@@ -24,9 +24,11 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 
 from gateway.transports.sftp.server_accounts import Account, Event, password_fits
 from gateway.transports.sftp.server_guard import origin
+from gateway.transports.sftp.server_packets import QUIET
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +44,7 @@ class Login(SSHUserAuthServer):
     """The service `ssh-userauth`. The connection's own timer limits how long it takes."""
 
     transport: Any
+    _log = QUIET
     _cancelLoginTimeout: Any = None
 
     def serviceStarted(self) -> None:
@@ -67,7 +70,8 @@ class Login(SSHUserAuthServer):
             self.transport.factory.record(account, event)
 
     def tryAuth(self, kind: bytes, user: bytes, data: bytes) -> Deferred[Any]:
-        if self._trying:  # one at a time: an answer must not meet another's name
+        # One at a time, as an answer must not meet another's name; and none when one was right.
+        if self._trying or self.transport.inside:
             self.transport.abort()
             raise IgnoreAuthentication
         self._trying = True
@@ -75,9 +79,14 @@ class Login(SSHUserAuthServer):
 
     def _over(self, result: Any) -> Any:
         self._trying = False
+        if isinstance(result, Failure) and not result.check(UnauthorizedLogin, IgnoreAuthentication):
+            _log.warning("sftp.protocol", peer=self.transport.peer, error=type(result.value).__name__)
+            return Failure(UnauthorizedLogin())  # what came was no request
         return result
 
     async def _try(self, kind: bytes, user: bytes, data: bytes) -> Any:
+        if self.nextService != b"ssh-connection":
+            raise UnauthorizedLogin
         account = self.transport.factory.accounts.get(user)
         rule = ""
         if account is not None and not account.near(self.transport.peer):

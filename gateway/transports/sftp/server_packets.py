@@ -23,8 +23,10 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from twisted.conch.ssh.transport import (
     DISCONNECT_MAC_ERROR,
     DISCONNECT_PROTOCOL_ERROR,
+    MSG_NEWKEYS,
     SSHServerTransport,
 )
+from twisted.logger import Logger
 
 _KEY_BYTES: Final = {
     b"aes128-gcm@openssh.com": 16, b"aes256-gcm@openssh.com": 32,
@@ -37,6 +39,9 @@ _BLOCK: Final = 16
 _TAG: Final = 16
 #: Bytes of the largest packet that we take: a channel's largest, with room for its own head. The RFC asks for 35,000.
 _LARGEST: Final = 80 << 10
+_NUMBERS: Final = 0xFFFFFFFF  #: packets are counted in 32 bits
+#: Conch's own log would hold what anybody sends: the words of a disconnect, names typed in, a traceback for each refusal.
+QUIET: Final = Logger(observer=lambda event: None)  # type: ignore[arg-type]  # any callable is one
 
 
 class Malformed(Exception):
@@ -105,8 +110,8 @@ class Counter:
         return _payload(packet, 4)
 
     def _mac(self, packet: bytes) -> bytes:
-        number = struct.pack(">I", self._sequence & 0xFFFFFFFF)
-        self._sequence += 1
+        number = struct.pack(">I", self._sequence)
+        self._sequence = (self._sequence + 1) & _NUMBERS
         return hmac.digest(self._mac_key, number + packet, self._hash)
 
 
@@ -143,7 +148,7 @@ class Galois:
 
 
 class Keys:
-    """What Conch calls its ciphers: filled with keys at the end of a key exchange, used from NEWKEYS on."""
+    """What Conch calls its ciphers: filled with keys at the end of a key exchange, used each way from NEWKEYS on."""
 
     def __init__(self, agreed: Any, transport: Any) -> None:
         self.outCipType, self.inCipType = agreed.outCipType, agreed.inCipType
@@ -154,16 +159,15 @@ class Keys:
     def setKeys(self, *given: bytes) -> None:
         self._given = given  #: IV and key outwards, inwards, then the keys of the MACs
 
-    def begin(self) -> tuple[Direction, Direction]:
-        """Outwards and inwards."""
-        out_iv, out_key, in_iv, in_key, out_mac, in_mac = self._given
-        ssh = self._transport
-        return (
-            _direction(
-                self.outCipType, out_iv, out_key, self.outMACType, out_mac, ssh.outgoingPacketSequence
-            ),
-            _direction(self.inCipType, in_iv, in_key, self.inMACType, in_mac, ssh.incomingPacketSequence),
-        )
+    def outwards(self) -> Direction:
+        iv, key, _, _, mac_key, _ = self._given
+        number = self._transport.outgoingPacketSequence
+        return _direction(self.outCipType, iv, key, self.outMACType, mac_key, number)
+
+    def inwards(self) -> Direction:
+        _, _, iv, key, _, mac_key = self._given
+        number = self._transport.incomingPacketSequence
+        return _direction(self.inCipType, iv, key, self.inMACType, mac_key, number)
 
 
 class PacketTransport(SSHServerTransport):
@@ -174,6 +178,9 @@ class PacketTransport(SSHServerTransport):
     supportedMACs = MACS
     supportedCompressions = [b"none"]  # noqa: RUF012  Conch's own
     nextEncryptions: Any
+    strict = False  #: packets are counted anew with each new key
+    carried = 0  #: bytes under these keys, both ways
+    _log = QUIET
     _ended = False
 
     def connectionMade(self) -> None:
@@ -183,6 +190,7 @@ class PacketTransport(SSHServerTransport):
         super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
+        self.carried += len(data)
         if not self.gotVersion:
             super().dataReceived(data)  # it reads the line that comes first
             self._in += self._rest()
@@ -190,7 +198,7 @@ class PacketTransport(SSHServerTransport):
             self._in += data
         try:
             while not self._ended and (payload := self._inwards.open(self._in)) is not None:
-                self.incomingPacketSequence += 1
+                self.incomingPacketSequence = (self.incomingPacketSequence + 1) & _NUMBERS
                 self.dispatchMessage(payload[0], payload[1:])
         except Malformed as wrong:
             self.sendDisconnect(wrong.code, b"bad packet")
@@ -211,8 +219,13 @@ class PacketTransport(SSHServerTransport):
         ):
             self._blockedByKeyExchange.append((messageType, payload))
             return
-        self.transport.write(self._outwards.seal(bytes((messageType,)) + payload))
-        self.outgoingPacketSequence += 1
+        packet = self._outwards.seal(bytes((messageType,)) + payload)
+        self.transport.write(packet)
+        self.carried += len(packet)
+        self.outgoingPacketSequence = (self.outgoingPacketSequence + 1) & _NUMBERS
+        if messageType == MSG_NEWKEYS:
+            self.outgoingPacketSequence *= not self.strict
+            self._outwards = self.nextEncryptions.outwards()
 
     def sendDisconnect(self, reason: int, desc: bytes) -> None:
         self._ended = True
@@ -223,7 +236,9 @@ class PacketTransport(SSHServerTransport):
         super()._keySetup(sharedSecret, exchangeHash)
 
     def _newKeys(self) -> None:
-        self._outwards, self._inwards = self.nextEncryptions.begin()
+        self.incomingPacketSequence *= not self.strict
+        self._inwards = self.nextEncryptions.inwards()
+        self.carried = 0
         super()._newKeys()
 
 

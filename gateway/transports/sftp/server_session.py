@@ -19,13 +19,23 @@ import structlog
 from twisted.conch.error import ConchError
 from twisted.conch.ssh.channel import SSHChannel
 from twisted.conch.ssh.common import getNS
-from twisted.conch.ssh.connection import SSHConnection
+from twisted.conch.ssh.connection import (
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_DATA,
+    MSG_CHANNEL_EOF,
+    MSG_CHANNEL_OPEN,
+    MSG_CHANNEL_REQUEST,
+    MSG_CHANNEL_WINDOW_ADJUST,
+    MSG_GLOBAL_REQUEST,
+    SSHConnection,
+)
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from gateway.transports.sftp import server_wire as wire
 from gateway.transports.sftp.server_accounts import Account, Event
 from gateway.transports.sftp.server_answers import Answers
+from gateway.transports.sftp.server_packets import QUIET
 
 _log = structlog.get_logger(__name__)
 WINDOW: Final = 2 << 20
@@ -33,17 +43,24 @@ _PACKET: Final = 64 << 10
 _BATCH_REQUESTS: Final = 64
 _BATCH_BYTES: Final = 1 << 20
 _SMALLEST_PACKET: Final = 1024
+#: The others answer what a server asks, and we ask nothing. Conch believes them: a channel that a client "confirms" takes
+#: packets of one byte from then on, and one that it "refuses" is forgotten with its files open.
+_CLIENTS_SAY: Final = frozenset({
+    MSG_GLOBAL_REQUEST, MSG_CHANNEL_OPEN, MSG_CHANNEL_WINDOW_ADJUST, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF,
+    MSG_CHANNEL_CLOSE, MSG_CHANNEL_REQUEST,
+})  # fmt: skip
 
 
 class Connection(SSHConnection):
     """`ssh-connection` without forwarding; the window is given back by the channel."""
 
     transport: Any
+    _log = QUIET
 
     def serviceStarted(self) -> None: ...
 
     def packetReceived(self, messageNum: int, packet: bytes) -> Any:
-        if messageNum not in self.protocolMessages:  # Conch would write it into its log
+        if messageNum not in _CLIENTS_SAY:
             raise wire.BadPacket
         return super().packetReceived(messageNum, packet)
 
@@ -54,9 +71,6 @@ class Connection(SSHConnection):
             raise wire.BadPacket
         channel.localWindowLeft -= length
         channel.dataReceived(packet[8 : 8 + length])
-
-    def ssh_CHANNEL_EXTENDED_DATA(self, packet: bytes) -> None:
-        raise wire.BadPacket  # clients have nothing to say there
 
     def gotGlobalRequest(self, requestType: bytes, data: bytes) -> int:
         return 0
@@ -76,6 +90,7 @@ class Channel(SSHChannel):
 
     name = b"session"
     conn: Any
+    _log = QUIET
 
     def __init__(self, account: Account, transport: Any, window: int, packet: int) -> None:
         super().__init__(
@@ -96,12 +111,15 @@ class Channel(SSHChannel):
     def requestReceived(self, requestType: bytes, data: bytes) -> int:
         if requestType != b"subsystem" or self._answers is not None or getNS(data)[0] != b"sftp":
             return 0
+        if self._ssh.sessions >= self._ssh.factory.limits.channels:
+            return 0
         try:
             self._answers = Answers(self._account, self._peer)
         except OSError as error:
             _log.error("sftp.folders", account=self._account.name, error=type(error).__name__)
             return 0
         self._ssh.factory.sessions[self] = self._account
+        self._ssh.sessions += 1
         return 1
 
     def channelOpen(self, specificData: bytes) -> None: ...
@@ -121,6 +139,10 @@ class Channel(SSHChannel):
         self._all_sent = True
         self.go()
 
+    def closeReceived(self) -> None:
+        self.buf = b""  # it takes nothing more
+        self.loseConnection()
+
     def closed(self) -> None:
         self._gone = True
         self._batch = []  # the thread may still have the other one
@@ -132,7 +154,7 @@ class Channel(SSHChannel):
         """Begins the next batch, if there is one and the client has taken the answers of the last."""
         if self._busy or self._gone or self.buf or self.closing:
             return
-        if self._ssh.full or self.remoteWindowLeft == 0:
+        if self._ssh.full or self._ssh.keying or self.remoteWindowLeft == 0:
             return
         self._batch = self._batch or self._requests()
         if self._batch:
@@ -202,6 +224,7 @@ class Channel(SSHChannel):
         Deferred.fromCoroutine(self._ended(ending)).addErrback(self._unrecorded).addBoth(self._over)
 
     def _over(self, _: object) -> None:
+        self._ssh.sessions -= 1
         self._ssh.factory.sessions.pop(self)
 
     async def _ended(self, ending: Answers) -> None:

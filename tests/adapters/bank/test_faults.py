@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.bank.files.lint import problems
 from adapters.bank.files.profile import file_of
 from gateway.canonical.payment import BatchReturned, PaymentBatch
 from gateway.contract import Absent, Accepted, PartnerDown, QueryOutcome, Reject, Unavailable, Unknown
-from tests.adapters.bank.bodies import batch
+from tests.adapters.bank.bodies import DAY, batch, verification
 from tests.adapters.bank.conftest import Partner
 from tests.adapters.bank.rig import Rig
 
@@ -212,6 +214,55 @@ async def test_a_return_waits_until_it_can_be_committed(partner: Partner) -> Non
     assert len(os.listdir(it.bank.home / "out")) == 1
     it.inbox.error = None
     assert len(await it.fetch()) == 1
+
+
+async def test_yesterdays_return_proves_nothing_about_todays_batch_of_the_same_number(
+    partner: Partner,
+) -> None:
+    it = partner()
+    await it.submit(batch())
+    it.bank.look()
+    assert len(await it.fetch()) == 1
+    it.harness.clock.offset = 86400.0
+    message, prepared, _ = await it.submit(replace(batch(), requested_on=DAY + dt.timedelta(days=1)))
+    for file in (it.bank.home / "in").iterdir():
+        file.unlink()  # it is gone, and nobody knows who has it
+    assert isinstance(await it.sender.query(message, prepared), Unknown)
+
+
+async def test_verified_accounts_prove_nothing_about_a_batch_of_the_same_number(partner: Partner) -> None:
+    it = partner()
+    await it.submit(verification())
+    it.bank.look()
+    assert len(await it.fetch()) == 1
+    message, prepared, _ = await it.submit(batch(number=verification().request_id))
+    for file in (it.bank.home / "in").iterdir():
+        file.unlink()
+    assert isinstance(await it.sender.query(message, prepared), Unknown)
+
+
+async def test_a_file_that_speaks_of_another_batch_than_its_name_is_refused(partner: Partner) -> None:
+    it = partner()
+    for number in ("0001", "0002"):
+        await it.submit(batch(number=number))
+    it.bank.look()
+    out = it.bank.home / "out"
+    one, other = sorted(out.iterdir())
+    one.write_bytes(other.read_bytes())
+    other.unlink()
+    assert await it.fetch() == []
+    assert [r.rule for r in it.inbox.refused] == ["batch-number"]
+
+
+async def test_a_companion_that_somebody_else_wrote_leaves_the_outcome_open(partner: Partner) -> None:
+    it = partner()
+    message = it.harness.message(batch())
+    prepared = await it.sender.prepare(message)
+    flag = it.bank.home / "in" / prepared.reference.replace(".txt", ".ok")
+    (it.bank.home / "in" / prepared.reference).write_bytes(prepared.content)
+    flag.write_bytes(b"theirs")
+    assert isinstance(await it.sender.send(message, prepared), Unknown), "the bank may take it"
+    assert isinstance(await it.sender.query(message, prepared), Unknown)
 
 
 async def test_a_second_file_of_a_batch_is_refused_by_the_bank_and_counted(

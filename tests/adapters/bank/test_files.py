@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from adapters.bank.files.profile import file_of
+from adapters.bank.simulator.books import Booked
 from gateway.canonical.account import EntriesNotified, StatementReported, VerificationAnswered
 from gateway.canonical.payment import BatchReturned, ReconciliationReported, StatusReported
 from gateway.contract import Accepted, Reject
@@ -96,6 +97,13 @@ async def test_accounts_are_verified(partner: Partner) -> None:
     assert come.subject == "HY20261120001"
 
 
+def booked(day: dt.date) -> Booked:
+    return Booked(
+        reference="B000000001", batch="0001", day=day.isoformat(), item="R26112000001",
+        name="张测试", account="6229990000000000019", amount=12345,
+    )  # fmt: skip
+
+
 async def test_the_day_is_reconciled_and_a_corrected_file_replaces_the_first(
     partner: Partner,
 ) -> None:
@@ -108,6 +116,12 @@ async def test_the_day_is_reconciled_and_a_corrected_file_replaces_the_first(
     assert first.subject == "2026-11-20"
     it.bank.reconcile(day)
     assert await it.fetch() == [], "the same file again is the same message"
+    it.bank.books.execute("0001", [booked(day)])
+    it.bank.reconcile(day)
+    [corrected] = await it.fetch()
+    assert isinstance(corrected.body, ReconciliationReported)
+    assert [line.amount for line in corrected.body.lines] == [12345]
+    assert it.inbox.refused == []
 
 
 async def test_intermediate_and_final_returns(partner: Partner, tmp_path: Path) -> None:

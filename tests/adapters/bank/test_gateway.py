@@ -147,6 +147,18 @@ def test_a_batch_its_results_and_the_days_reconciliation(place: Place) -> None:
     assert place.audited()
 
 
+def test_a_return_too_large_for_a_message_is_passed_on_whole(place: Place) -> None:
+    place.run_bank()
+    place.run_gateway()
+    place.put("YBDF_1.txt", payouts("14" * 1250))
+    place.until(place.results)
+    [result] = place.results()
+    read = load(SHIPPED / "bank" / "ybdf.return.yaml").decode(result.read_bytes())
+    assert isinstance(read, BatchReturned)
+    assert [r.status for r in read.results] == ["settled", "rejected.no-account"] * 1250
+    place.until(lambda: all(s == "accepted" for states in place.states().values() for s in states))
+
+
 @pytest.mark.parametrize("moment", [0.0, 0.3, 0.6, 1.0])
 def test_a_gateway_killed_at_any_moment_pays_once(place: Place, moment: float) -> None:
     place.run_bank()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from adapters.bank.files.formats import Documents
 from adapters.bank.files.ledger import Ledger
@@ -16,10 +17,12 @@ from adapters.bank.files.reading import INLINE
 from adapters.bank.files.taker import BankTaker
 from gateway.canonical import Attachment
 from gateway.canonical.payment import BatchReturned
+from gateway.contract import Reject
 from gateway.transports.files import Arrived, TurnedAway
-from tests.adapters.bank.bodies import PARTY
+from tests.adapters.bank.bodies import DAY, PARTY, batch
+from tests.adapters.bank.conftest import Partner
 from tests.adapters.bank.rig import StrictInbox
-from tests.adapters.context import Harness
+from tests.adapters.context import Harness, MemoryAttachments
 
 TIMEOUT = 120.0
 ROWS = 100_000
@@ -59,11 +62,11 @@ def written(file: Path, rows: int, *, bad: tuple[int, ...] = ()) -> Arrived:
     return Arrived(name=file.name, path=file, size=file.stat().st_size, sha256=digest(file))
 
 
-def taker(folder: Path) -> tuple[BankTaker, CountingInbox]:
+def taker(folder: Path, profile: str = "shipped:ybdf") -> tuple[BankTaker, CountingInbox]:
     harness = Harness(folder, partner="bank")
     inbox = CountingInbox(harness.message)
     object.__setattr__(harness.context, "inbox", inbox)
-    return BankTaker(Documents("shipped:ybdf"), PARTY, Ledger(folder), harness.context), inbox
+    return BankTaker(Documents(profile), PARTY, Ledger(folder), harness.context), inbox
 
 
 async def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
@@ -105,3 +108,30 @@ async def test_bad_rows_refuse_the_file_and_are_listed(tmp_path: Path) -> None:
     assert away.value.more >= len(bad) - 200
     first = away.value.findings[0]
     assert (first.line, first.column, first.field, first.rule) == (11, 4, "金额", "missing")
+
+
+async def test_a_format_that_is_read_whole_is_not_even_opened_where_it_is_too_large(tmp_path: Path) -> None:
+    it, inbox = taker(tmp_path, "shipped:iso20022")
+    file = tmp_path / "pain.002_1.xml"
+    with file.open("wb") as out:
+        out.truncate(8 << 30)
+    arrived = Arrived(name=file.name, path=file, size=8 << 30, sha256="00" * 32)
+    with pytest.raises(TurnedAway) as away:
+        await it.take(arrived)
+    assert [finding.rule for finding in away.value.findings] == ["size"]
+    assert inbox.accepted == []
+
+
+async def test_a_batch_whose_items_are_kept_beside_it_goes_out_with_them(partner: Partner) -> None:
+    it = partner()
+    body = batch("1" * 1500)
+    message = it.harness.message(replace(body, items=()))
+    kept = Attachment(claim="c", size=0, sha256="00" * 32, records=1500)
+    store = it.harness.context.attachments
+    assert isinstance(store, MemoryAttachments)
+    store.lines["c"] = [msgspec.json.encode(item) for item in body.items]
+    prepared = await it.sender.prepare(replace(message, attachment=kept))
+    assert prepared.content == Documents("shipped:ybdf").outgoing["disbursement"].mapping(DAY).encode(body)
+    with pytest.raises(Reject) as refused:
+        await it.sender.prepare(replace(message, id="2", attachment=replace(kept, records=10_001)))
+    assert refused.value.code == "too-many"

@@ -55,7 +55,16 @@ def test_a_number_too_long_for_its_slot_makes_no_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["a/{batch}", ".{batch}", "{serial}.txt", "{sequence}.txt", "{batch}{batch}", "{date:7}"]
+    "template",
+    [
+        "a/{batch}",
+        ".{batch}",
+        "{serial}.txt",
+        "{sequence}.txt",
+        "{batch}{batch}",
+        "{date:7}",
+        "{party}{batch}",
+    ],
 )
 def test_a_template_that_means_nothing_is_refused(template: str) -> None:
     with pytest.raises(ValueError, match="/"):

@@ -93,14 +93,23 @@ def test_the_check_of_a_configuration_finds_a_broken_profile(tmp_path: Path) -> 
     assert f"{file}:11" in problem.en
 
 
+def test_a_companion_that_would_be_ignored_is_said() -> None:
+    way = {"kind": "folder", "path": "out", "companion": ".ok"}
+    files = {"profile": "shipped:ybdf", "party": "990101", "outbound": way}
+    [problem] = adapter.problems(BankSettings.model_validate({"files": files}))
+    assert problem.path == "files.outbound.companion"
+
+
 def test_a_profile_is_tried_on_sample_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [good] = SAMPLES.glob("ybdf-final/*.ret")
     bad = tmp_path / good.name
+    (tmp_path / "x.txt").touch()
     bad.write_bytes(good.read_bytes().replace(b"123.45", b"123.46", 3))
     for file, code, said in (
         (good, 0, "final: 2 笔"),
         (bad, 1, "total"),
         (tmp_path / "x.txt", 1, "none of those"),
+        (tmp_path / "y.txt", 1, "no such file"),
     ):
         assert main(["shipped:ybdf", str(file)]) == code
         assert said in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from pydantic import ValidationError
 
 from adapters.generic import adapter
 from adapters.generic.settings import GenericSettings
+from gateway.canonical import Attachment
 from gateway.canonical.exchange import FileSubmitted
-from gateway.contract import Absent, Accepted, Reject, Unavailable, conformance
+from gateway.contract import Absent, Accepted, ConfigError, Reject, RetryLater, Unavailable, conformance
 from gateway.engine.config import lint, load
 from gateway.transports.files.local import LocalWatcher
 from tests.adapters.context import Harness
@@ -97,6 +99,66 @@ async def test_what_is_kept_is_not_kept_again_while_it_cannot_be_committed(tmp_p
     harness.inbox.accept = accept  # type: ignore[method-assign]
     await it.look()
     assert len(harness.inbox.accepted) == len(harness.inbox.attachments.contents) == 1
+
+
+async def test_a_content_that_was_refused_is_kept_anew_when_it_comes_again(tmp_path: Path) -> None:
+    """Nobody named the first copy, and after a day it is gone."""
+    harness = Harness(tmp_path / "state")
+    it = watcher(tmp_path, harness)
+    accept = harness.inbox.accept
+
+    async def nowhere(inbound: Any) -> Any:
+        raise Reject("没有配置路由", "no route", code="no-route")
+
+    harness.inbox.accept = nowhere  # type: ignore[method-assign]
+    (tmp_path / "in" / "a.zip").write_bytes(CONTENT)
+    await it.look()
+    harness.inbox.accept = accept  # type: ignore[method-assign]
+    (tmp_path / "in" / "a.zip").write_bytes(CONTENT)
+    await it.look()
+    [inbound] = harness.inbox.accepted
+    assert inbound.attachment is not None
+    assert inbound.attachment.claim == "claim-2"
+
+
+async def test_a_content_kept_too_long_ago_is_not_named_any_more(tmp_path: Path) -> None:
+    harness = Harness(tmp_path / "state")
+    it = watcher(tmp_path, harness)
+    (tmp_path / "in" / "a.zip").write_bytes(CONTENT)
+    accept, now = harness.inbox.accept, [0.0]
+    harness.clock.monotonic = lambda: now[0]  # type: ignore[method-assign]
+
+    async def later(inbound: Any) -> Any:
+        raise Unavailable("库不可用", "no store")
+
+    harness.inbox.accept = later  # type: ignore[method-assign]
+    await it.look()
+    harness.inbox.accept = accept  # type: ignore[method-assign]
+    now[0] = 86_400.0
+    await it.look()
+    [inbound] = harness.inbox.accepted
+    assert inbound.attachment is not None
+    assert inbound.attachment.claim == "claim-2"
+
+
+async def test_a_damaged_content_is_tried_again_and_nothing_of_it_is_seen(tmp_path: Path) -> None:
+    harness = Harness(tmp_path / "state")
+
+    def damaged(attachment: Any, start: int = 0) -> Iterator[bytes]:
+        yield CONTENT[:100]
+        raise ConfigError("附件已损坏", "the attachment is damaged")
+
+    harness.inbox.attachments.read = damaged  # type: ignore[method-assign]
+    (tmp_path / "out").mkdir()
+    sender: Any = adapter.sender(outbound(tmp_path / "out"), harness.context)
+    body = FileSubmitted(file_name="a.zip", size=len(CONTENT), sha256="0" * 64)
+    kept = Attachment(claim="claim-1", size=len(CONTENT), sha256="0" * 64)
+    message = harness.message(body, attachment=kept)
+    prepared = await sender.prepare(message)
+    outcome = await sender.send(message, prepared)
+    assert isinstance(outcome, RetryLater)
+    assert "damaged" in outcome.reason
+    assert os.listdir(tmp_path / "out") == []
 
 
 @pytest.mark.parametrize(("key", "numbers"), [(None, 1), ("content", 1), ("file_name", 2)])

@@ -84,6 +84,36 @@ async def test_a_file_is_fetched_and_then_deleted_or_archived(
     assert os.listdir(tmp_path / "sftp") == []
 
 
+async def test_a_name_that_cannot_be_told_is_refused_and_holds_up_no_other(
+    tmp_path: Path, folder: Path, watch: Watch
+) -> None:
+    harness = Harness(tmp_path)
+    (folder / "two\nlines.json").write_bytes(FILE)
+    (folder / "b.json").write_bytes(FILE)
+    for rejected in ("/refused", None):
+        it = watch(harness, rejected=rejected)
+        await it.look()
+        await it.look()
+        assert taken(harness) == ["MZ20250001"]
+        assert [refusal.code for refusal in harness.inbox.refused] == ["name"]
+        assert os.listdir(folder) == []
+        harness.inbox.accepted.clear()
+        harness.inbox.refused.clear()
+        (folder / "two\nlines.json").write_bytes(FILE)
+        (folder / "b.json").write_bytes(FILE)
+
+
+async def test_copies_of_a_process_that_was_killed_are_removed(tmp_path: Path, watch: Watch) -> None:
+    harness = Harness(tmp_path)
+    (tmp_path / "sftp").mkdir()
+    for name in ("a.json", ".0123.part"):
+        (tmp_path / "sftp" / name).write_bytes(FILE)
+    it = watch(harness)
+    await it.start()
+    await it.stop()
+    assert os.listdir(tmp_path / "sftp") == [".0123.part"]
+
+
 async def test_what_still_changes_is_left_alone(tmp_path: Path, folder: Path, watch: Watch) -> None:
     harness = Harness(tmp_path)
     it = watch(harness, complete="stable", stable_for="10s")

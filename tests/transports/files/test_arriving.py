@@ -10,22 +10,42 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from twisted.internet.defer import Deferred
 
-from gateway.contract import Evidence, Unavailable
+from gateway.contract import ConfigError, Evidence, Unavailable
 from gateway.transports.files import Arrived, FolderInbound, Taken
 from gateway.transports.files.local import LocalWatcher
 from gateway.transports.files.reporting import LISTED, report
 from gateway.transports.files.taking import Finding, TurnedAway
 from tests.adapters.context import Harness
 from tests.transports.files.desk import Taking
+from tests.twisted_runner import sleep
 
 CONTENT = b"0001|100\n0002|200\n"
+
+
+_BEGUN: list[LocalWatcher] = []
+
+
+async def ended() -> None:
+    """What was begun does nothing any more, as after a process."""
+    while _BEGUN:
+        receipts = _BEGUN.pop()._receipts
+        assert receipts is not None
+        await receipts.stop()
+
+
+@pytest.fixture(autouse=True)
+def _ended() -> Iterator[None]:
+    yield
+    Deferred.fromCoroutine(ended())
 
 
 class Place:
@@ -39,13 +59,15 @@ class Place:
         (root / "in").mkdir(parents=True, exist_ok=True)
 
     async def begin(self) -> LocalWatcher:
-        """As a process begins, but for its timer."""
+        """As a process begins, but for its timer. The one before it has ended."""
+        await ended()
         settings = FolderInbound.model_validate(self.way)
         watcher = settings.receiver(self.taking, self.harness.context)
         assert isinstance(watcher, LocalWatcher)
         watcher._make_folders()
         assert watcher._receipts is not None
         await watcher._receipts.start()
+        _BEGUN.append(watcher)
         return watcher
 
     def put(self, name: str, content: bytes = CONTENT) -> None:
@@ -282,6 +304,140 @@ async def test_a_message_that_nobody_knows_holds_up_no_other(tmp_path: Path) -> 
         await watcher._receipts.prove()
     assert "149.txt.receipt.tlog-proof" in place.names("receipts")
     await watcher._receipts.stop()
+
+
+async def test_a_damaged_one_holds_up_no_other(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    watcher = await place.begin()
+    for name in ("a.txt", "b.txt"):
+        place.put(name, name.encode())
+    await watcher.look()
+    inbox = place.harness.inbox
+
+    async def evidence(message_id: str) -> Evidence | None:
+        if message_id == f"m-{hashlib.sha256(b'a.txt').hexdigest()}":
+            raise ConfigError("附件已损坏", "the attachment is damaged")
+        return Evidence(index=1, entry=b"{}", proof=b"proof", vkey="key")
+
+    inbox.evidence = evidence  # type: ignore[method-assign]
+    assert watcher._receipts is not None
+    await watcher._receipts.prove()
+    assert "b.txt.receipt.tlog-proof" in place.names("receipts")
+    assert "a.txt.receipt.tlog-proof" not in place.names("receipts")
+
+
+async def test_many_files_do_not_wait_for_the_next_look_nor_their_proofs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.transports.files.arriving._ROUND", 5)
+    place = Place(tmp_path, interval="1h")
+    for number in range(12):
+        place.put(f"{number:02}.txt", b"%d" % number)
+
+    async def evidence(message_id: str) -> Evidence | None:
+        return Evidence(index=1, entry=b"{}", proof=b"proof", vkey="key")
+
+    place.harness.inbox.evidence = evidence  # type: ignore[method-assign]
+    settings = FolderInbound.model_validate(place.way)
+    watcher = settings.receiver(place.taking, place.harness.context)
+    assert isinstance(watcher, LocalWatcher)
+    take = place.taking.take
+
+    async def during(file: Arrived) -> Taken:
+        if file.name == "11.txt":  # an upload ends while a round goes on that does not know of it
+            place.put("12.txt", b"12")
+            watcher.hurry()
+        return await take(file)
+
+    place.taking.take = during  # type: ignore[method-assign]
+    await watcher.start()
+    for _ in range(400):
+        if len([name for name in place.names("receipts") if name.endswith(".tlog-proof")]) == 13:
+            break
+        await sleep(0.025)
+    await watcher.stop()
+    assert [file.name for file in place.taking.seen] == [f"{number:02}.txt" for number in range(13)]
+    assert len([name for name in place.names("receipts") if name.endswith(".tlog-proof")]) == 13
+
+
+async def test_names_that_cannot_be_told_are_refused_and_hold_up_no_other(tmp_path: Path) -> None:
+    gbk = os.fsdecode("名单.txt".encode("gbk"))
+    long = "名" * 80 + ".txt"
+    place = Place(tmp_path)
+    watcher = await place.begin()
+    for name in (gbk, long, "two\nlines.txt", "名单　一.txt"):
+        place.put(name)
+    await watcher.look()
+    assert [file.name for file in place.taking.seen] == ["名单　一.txt"]
+    assert place.refused == [("name", "unreadable-name")] * 3
+    assert place.names("in/.taking") == []
+    rejected = place.names("in/rejected")
+    assert gbk in rejected
+    told = [json.loads((tmp_path / "in/rejected" / n).read_bytes()) for n in rejected if n.endswith(".json")]
+    assert {one["file"] for one in told} >= {long, "two\ufffdlines.txt"}
+    await watcher.look()
+    assert len(place.refused) == 3
+
+
+async def test_a_lone_file_under_such_a_name_raises_its_alarm(tmp_path: Path) -> None:
+    place = Place(tmp_path, complete=".ok", companion_patience="1ms")
+    watcher = await place.begin()
+    place.put(os.fsdecode("名单.txt".encode("gbk")))
+    await watcher.look()
+    place.put("a.txt")
+    place.put("a.txt.ok", b"")
+    await sleep(0.01)
+    await watcher.look()
+    assert [file.name for file in place.taking.seen] == ["a.txt"]
+    assert len(place.harness.inbox.handled_ones) == 1
+
+
+@pytest.mark.parametrize("content", [b"bad", CONTENT])
+async def test_what_cannot_be_moved_away_is_refused_on_record_once(tmp_path: Path, content: bytes) -> None:
+    place = Place(tmp_path, complete=".sm3")
+    watcher = await place.begin()
+    place.put("a.txt", content)
+    digest = hashlib.new("sm3", b"bad").hexdigest()  # of the other content, a digest that does not fit
+    place.put("a.txt.sm3", digest.encode())
+    rejected = tmp_path / "in" / "rejected"
+    rejected.rmdir()
+    rejected.touch()
+    for _ in range(3):
+        await watcher.look()
+    assert place.names("in/.taking") == ["a.txt", "a.txt.sm3"]
+    assert len(place.refused) == 1
+    rejected.unlink()
+    rejected.mkdir()
+    await watcher.look()
+    assert len(place.refused) == 1
+    told = json.loads((rejected / "a.txt.report.json").read_bytes())
+    assert (told["refusal_id"], told["size"]) == ("refused-1", len(content))
+    assert told["sha256"] == hashlib.sha256(content).hexdigest()
+    assert place.names("in/.taking") == []
+
+
+async def test_what_a_killed_process_moved_by_half_is_replaced(tmp_path: Path) -> None:
+    """The gateway died between the file and its companion; while it was down the partner put both there again."""
+    place = Place(tmp_path, complete=".sm3")
+    watcher = await place.begin()
+    place.put("a.txt", b"first")
+    os.rename(tmp_path / "in" / "a.txt", tmp_path / "in" / ".taking" / "a.txt")
+    place.put("a.txt")
+    place.put("a.txt.sm3", hashlib.new("sm3", CONTENT).hexdigest().encode())
+    await watcher.look()
+    assert [file.sha256 for file in place.taking.seen] == [hashlib.sha256(CONTENT).hexdigest()]
+    assert place.names("in/.taking") == []
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="needs a second file system")
+async def test_taken_files_may_go_to_another_file_system(tmp_path: Path) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as other:
+        assert os.stat(other).st_dev != os.stat(tmp_path).st_dev
+        place = Place(tmp_path, done=Path(other))
+        place.put("a.txt")
+        await (await place.begin()).look()
+        assert place.names("in/.taking") == []
+        assert (Path(other) / "a.txt").read_bytes() == CONTENT
 
 
 class Killed(BaseException):

@@ -188,7 +188,7 @@ class CdcDialect:
 
     def _known(self, kind: Kind) -> dict[str, str]:
         return {
-            "buscod": self._settings.business_codes[kind],
+            "buscod": self._settings.business_code(kind),
             "busmod": self._settings.business_mode,
             "bbknbr": self._settings.branch,
         }
@@ -205,12 +205,12 @@ class CdcDialect:
         reqid = f"{now:%Y%m%d%H%M%S%f}"[:17] + f"{number % 10_000_000:07d}"
         form = envelope.request(function, reqid, f"{now:%Y%m%d%H%M%S}", parse_json(document))
         heard = await self._link.post(form, _FORM)
-        return heard if isinstance(heard, Doubt) else self._opened(envelope, function, heard)
+        return heard if isinstance(heard, Doubt) else self._opened(envelope, function, reqid, heard)
 
-    def _opened(self, envelope: Envelope, function: str, heard: bytes) -> Answer | Doubt:
+    def _opened(self, envelope: Envelope, function: str, reqid: str, heard: bytes) -> Answer | Doubt:
         log = self._context.log
         try:
-            return envelope.open(heard)
+            return envelope.open(heard, reqid)
         except PlainError:
             log.warning("bank.plain_error", function=function)
             return doubt(

@@ -88,13 +88,14 @@ class Envelope:
             "signature": {"sigdat": PLACEHOLDER, "sigtim": sigtim},
         })  # fmt: skip
         signature = self._signer.sign(text.encode()).decode()
-        whole = text.replace(PLACEHOLDER, signature).encode()
+        before, _, after = text.rpartition(PLACEHOLDER)  # the last: a value may be written like it
+        whole = f"{before}{signature}{after}".encode()
         data = base64.b64encode(sm4.encrypt_cbc(self._key, self._iv, whole)).decode()
         form = {"UID": self._settings.user, "ALG": "SM", "DATA": data, "FUNCODE": function}
         return urlencode({**form, **self._settings.form}).encode()
 
-    def open(self, content: bytes) -> Answer:
-        """An answer of the bank.
+    def open(self, content: bytes, reqid: str) -> Answer:
+        """The bank's answer to the request of this number.
 
         Raises:
             PlainError, Unusable, Forged: see there.
@@ -112,11 +113,16 @@ class Envelope:
         body = part.get("body") if isinstance(part, dict) else None
         if not isinstance(head, dict) or not isinstance(head.get("resultcode"), str):
             raise Unusable("no response/head/resultcode")
+        if head.get("reqid", reqid) != reqid:
+            # Genuine, and said at another time: what it proves, such as that a batch is absent, may not be so now.
+            raise Unusable("the answer to another request")
+        if body is not None and not isinstance(body, dict):
+            raise Unusable("response/body is no object")
         return Answer(
             code=head["resultcode"],
             text=_text(head.get("resultmsg")),
             biz=_text(head.get("bizcode")),
-            body=body if isinstance(body, dict) else {},
+            body=body or {},
             raw=whole,
         )
 
@@ -197,4 +203,6 @@ def _objects(content: bytes) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    if value is not None and not isinstance(value, str):
+        raise Unusable("a code or text in response/head is no text")
+    return value or ""

@@ -43,8 +43,8 @@ _SUBMIT: Final[Mapping[Kind, tuple[FormatName, FormatName]]] = {
     "direct-debit": ("cmb.direct_debit", "cmb.direct_debit_answer"),
 }
 #: A query spans a week at most, by the day of submission; near midnight that may be the day before or after ours.
-_BEFORE: Final = dt.timedelta(days=1)
-_AFTER: Final = dt.timedelta(days=5)
+_DAY: Final = dt.timedelta(days=1)
+_WEEK: Final = dt.timedelta(days=6)
 _BACK: Final = dt.timedelta(days=89)
 
 
@@ -74,13 +74,29 @@ class XmlDialect:
         )
 
     async def ask(self, batch: Batch) -> Head | Nobody | Refused | Doubt:
-        window = self._window(batch)
-        if window is None:
+        """Week by week, since the day of submission is only the earliest that the bank may have written down: that no week
+        has the batch proves that there is none."""
+        today = self._context.clock.now().astimezone(CHINA).date()
+        first = batch.tried.astimezone(CHINA).date() - _DAY
+        if first < today - _BACK:
             return doubt(
                 "提交已过 90 天，前置机不再提供查询：请向银行核实",
                 "submitted more than 90 days ago, which the front end does not answer: ask the bank",
             )
-        known = {**self._known(batch.kind), "bgndat": f"{window[0]:%Y%m%d}", "enddat": f"{window[1]:%Y%m%d}"}
+        nothing: Nobody | Refused | Doubt | None = None
+        while True:
+            last = min(first + _WEEK, today)
+            heard = await self._ask(batch, first, last)
+            if isinstance(heard, Head) or (isinstance(heard, Doubt) and not heard.authentic):
+                return heard
+            # One week that proves nothing is enough for no proof at all.
+            nothing = heard if nothing is None or not isinstance(heard, Nobody) else nothing
+            if last >= today:
+                return nothing
+            first = last + _DAY
+
+    async def _ask(self, batch: Batch, first: dt.date, last: dt.date) -> Head | Nobody | Refused | Doubt:
+        known = {**self._known(batch.kind), "bgndat": f"{first:%Y%m%d}", "enddat": f"{last:%Y%m%d}"}
         answer = await self._call(self._formats.write("cmb.batch_query", batch.query(), batch.at, known))
         if isinstance(answer, Refused) and answer.code in self._settings.absent_codes:
             return Nobody(raw=answer.raw)
@@ -125,17 +141,10 @@ class XmlDialect:
     def _known(self, kind: Kind) -> dict[str, str]:
         return {
             "lgnnam": self._settings.login,
-            "buscod": self._settings.business_codes[kind],
+            "buscod": self._settings.business_code(kind),
             "busmod": self._settings.business_mode,
             "bbknbr": self._settings.branch,
         }
-
-    def _window(self, batch: Batch) -> tuple[dt.date, dt.date] | None:
-        today = self._context.clock.now().astimezone(CHINA).date()
-        day = batch.tried.astimezone(CHINA).date()
-        first = max(day - _BEFORE, today - _BACK)
-        last = min(day + _AFTER, today)
-        return (first, last) if first <= last else None
 
     async def _call(self, document: bytes) -> _Answer | Refused | Doubt:
         heard = await self._link.post(document, self._settings.content_type)

@@ -28,6 +28,7 @@ from gateway.crypto import forms, sm2, sm4
 
 VECTOR: dict[str, Any] = json.loads((Path(__file__).parent / "vector.json").read_text())
 IV = b"U990101001000000"
+REQID = "2026112010150000001"
 
 
 def envelope(folder: Path, *, bank: str = VECTOR["bank"]["public"], **changes: Any) -> Envelope:
@@ -72,7 +73,7 @@ def test_the_request_is_the_vectors(tmp_path: Path) -> None:
 
 
 def test_the_vectors_answer_is_read(tmp_path: Path) -> None:
-    answer = envelope(tmp_path).open(VECTOR["answer"]["data"].encode())
+    answer = envelope(tmp_path).open(VECTOR["answer"]["data"].encode(), REQID)
     assert (answer.code, answer.text) == ("SUC0000", "")
     assert answer.body == {"bb6cdcbhz1": [{"reqnbr": "0990000001", "reqsta": "BNK"}]}
 
@@ -80,7 +81,7 @@ def test_the_vectors_answer_is_read(tmp_path: Path) -> None:
 def test_another_banks_key_is_told(tmp_path: Path) -> None:
     stranger = envelope(tmp_path, bank=VECTOR["client"]["public"])
     with pytest.raises(Forged):
-        stranger.open(VECTOR["answer"]["data"].encode())
+        stranger.open(VECTOR["answer"]["data"].encode(), REQID)
 
 
 @pytest.mark.parametrize("signed", ["stripped", "sorted", "received"])
@@ -98,21 +99,21 @@ def test_what_of_an_answer_is_signed(tmp_path: Path, signed: str) -> None:
     for setting in texts:
         reader = envelope(tmp_path / setting, answer_signed=setting)
         if setting == signed:
-            assert reader.open(data).body == body
+            assert reader.open(data, REQID).body == body
         else:
             with pytest.raises(Forged):
-                reader.open(data)
+                reader.open(data, REQID)
 
 
 def test_plain_errors(tmp_path: Path) -> None:
     with pytest.raises(PlainError):
-        envelope(tmp_path).open("CDCServer ErrMsg: 验签失败".encode())
+        envelope(tmp_path).open("CDCServer ErrMsg: 验签失败".encode(), REQID)
 
 
 @given(content=st.one_of(st.binary(max_size=200), st.binary(max_size=200).map(base64.b64encode)))
 def test_anything_else_is_unusable(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     with pytest.raises(Unusable):
-        _shared(tmp_path_factory).open(content)
+        _shared(tmp_path_factory).open(content, REQID)
 
 
 @given(inner=st.recursive(st.none() | st.text() | st.floats() | st.integers(), lambda i: st.lists(i) | st.dictionaries(st.text(), i)))  # fmt: skip
@@ -120,7 +121,7 @@ def test_whatever_is_inside(tmp_path_factory: pytest.TempPathFactory, inner: Any
     text = json.dumps(inner, ensure_ascii=False).encode("utf-8", "surrogatepass")
     data = base64.b64encode(sm4.encrypt_cbc(VECTOR["sm4_key"].encode(), IV, text))
     with pytest.raises((Unusable, Forged)):
-        _shared(tmp_path_factory).open(data)
+        _shared(tmp_path_factory).open(data, REQID)
 
 
 _made: list[Envelope] = []

@@ -16,7 +16,7 @@ from adapters.bank.simulator.online_cdc import Cdc
 from gateway.canonical.payment import PaymentBatch
 from gateway.contract import Absent, Accepted, PartnerDown, Rejected, RetryLater, Unknown
 from tests import twisted_runner
-from tests.adapters.bank.online.rig import DETAILS, KINDS, REFERENCE, STATUS, SUBMIT, Rig, batch, rig
+from tests.adapters.bank.online.rig import KINDS, REFERENCE, STATUS, SUBMIT, Rig, batch, rig
 
 TIMEOUT = 120.0
 
@@ -254,30 +254,32 @@ async def test_answers_to_queries_that_prove_nothing(tmp_path: Path, kind: str, 
             assert ("error", "bank.signature_wrong") in [e[:2] for e in it.harness.log.entries]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_details_that_cannot_be_had_are_asked_for_again(tmp_path: Path, kind: str) -> None:
-    async with rig(tmp_path, kind) as it:
-        it.bank.bank.page = 4
-        await it.send(batch(10))
-        it.bank.fault("drop-after", DETAILS[kind], skip=1)
-        await it.look(2)
-        assert it.returned == []
-        await it.look()
-        assert [len(body.results) for body in it.returned] == [10]
+async def test_a_genuine_answer_to_another_question(tmp_path: Path) -> None:
+    """An answer of an hour ago, by which the bank had no such batch, proves nothing now."""
+    async with rig(tmp_path) as it:
+        message, prepared = await it.prepare(batch())
+        assert isinstance(await it.query(message, prepared), Absent)
+        it.bank.fault("drop-after", SUBMIT["cmb-cdc", "credit-transfer"])
+        assert isinstance(await it.sender.send(message, prepared), Unknown)
+        it.bank.fault("stale", STATUS["cmb-cdc"])
+        assert isinstance(await it.query(message, prepared), Unknown)
+        assert isinstance(await it.query(message, prepared), Accepted)
+        assert it.books.executed[REFERENCE] == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_details_that_are_not_all(tmp_path: Path, kind: str) -> None:
-    """They are told as far as they go, and the batch stays open until all are there."""
+async def test_a_reference_the_bank_knows_already(tmp_path: Path, kind: str) -> None:
+    """As after the state folder was restored from an old backup."""
     async with rig(tmp_path, kind) as it:
-        await it.send(batch(3))
-        held = it.books.batches[REFERENCE]
-        last = held.items.pop()
-        await it.look(3)
-        assert [(body.stage, len(body.results)) for body in it.returned] == [("intermediate.incomplete", 2)]
-        held.items.append(last)
+        message, prepared = await it.prepare(batch())
+        await it.sender.send(message, prepared)
+        await it.channel.ledger.close()
+        (it.folder / "online.db").unlink()
+        assert isinstance(await it.query(message, prepared), Accepted)
+        assert isinstance(await it.sender.send(message, prepared), Unknown)
+        assert it.bank.bank.requests.count(SUBMIT[kind, "credit-transfer"]) == 1
         await it.look(2)
-        assert [(body.stage, len(body.results)) for body in it.returned][1:] == [("final", 3)]
+        assert [body.stage for body in it.returned] == ["final"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -295,7 +297,7 @@ async def test_a_bank_that_is_not_there(tmp_path: Path, kind: str) -> None:
         assert (known.begun, known.taken, known.request) == (0, 0, None)  # nothing of it is at the bank
 
 
-@pytest.mark.parametrize(("days", "known"), [(0, True), (7, True), (80, True), (95, False)])
+@pytest.mark.parametrize(("days", "known"), [(0, True), (7, True), (80, True), (91, False), (95, False)])
 async def test_a_front_end_that_answers_for_a_week_at_a_time(tmp_path: Path, days: int, known: bool) -> None:
     async with rig(tmp_path, "cmb-xml") as it:
         message, prepared = await it.prepare(batch())
@@ -308,14 +310,26 @@ async def test_a_front_end_that_answers_for_a_week_at_a_time(tmp_path: Path, day
             assert "90" in found.reason
 
 
-async def test_given_up_after_its_time(tmp_path: Path) -> None:
-    async with rig(tmp_path, progress=1000, poll={"every": 0.05, "give_up_after": 60}) as it:
-        await it.send(batch())
-        await it.look()
-        it.harness.clock.offset = 61.0
-        await it.look()
-        assert await it.channel.ledger.due(float("inf")) == []
-        assert ("error", "bank.batch_given_up") in [e[:2] for e in it.harness.log.entries]
+async def test_an_attempt_that_sends_nothing_does_not_move_the_day_that_is_asked_for(tmp_path: Path) -> None:
+    """Else the front end would be asked about days on which nothing was submitted, and prove an absence that is none."""
+    async with rig(tmp_path, "cmb-xml") as it:
+        message, prepared = await it.prepare(batch())
+        it.bank.fault("drop-after", SUBMIT["cmb-xml", "credit-transfer"])
+        assert isinstance(await it.sender.send(message, prepared), Unknown)
+        it.harness.clock.offset = it.bank_clock.offset = 20 * 86400.0
+        assert isinstance(await it.sender.send(message, prepared), Unknown)
+        assert isinstance(await it.query(message, prepared), Accepted)
+
+
+async def test_a_front_end_asked_without_our_record(tmp_path: Path) -> None:
+    """A batch that waited for two weeks before it was sent; then the state folder was lost."""
+    async with rig(tmp_path, "cmb-xml") as it:
+        message, prepared = await it.prepare(batch())
+        it.harness.clock.offset = it.bank_clock.offset = 15 * 86400.0
+        await it.sender.send(message, prepared)
+        await it.channel.ledger.close()
+        (it.folder / "online.db").unlink()
+        assert isinstance(await it.query(message, prepared), Accepted)
 
 
 @settings(max_examples=25, deadline=None)

@@ -40,7 +40,7 @@ UnmaskOption = Annotated[
     bool, typer.Option("--unmask", help="显示未脱敏内容，须 --reason / show personal data; needs --reason")
 ]
 WhyOption = Annotated[
-    str, typer.Option("--reason", help="查看原因，写入审计日志 / why; goes into the audit log", metavar="…")
+    str, typer.Option("--reason", help="原因，写入审计日志 / why; goes into the audit log", metavar="…")
 ]
 ItemArgument = Annotated[str, typer.Argument(help="明细标识或单号 / an item's id or end-to-end id")]
 AccountOption = Annotated[str | None, typer.Option("--account", help="账户简称 / account, by its short name")]

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from gateway.engine.feed import Feed
 from gateway.engine.feed_seal import FeedKey
 from gateway.engine.house import PAYMENTS, HouseTarget
-from gateway.engine.payments import AtWork, PaymentsDesk, payments_desk
-from gateway.payments.parts import Parts
-from gateway.payments.seals import Seals
 
 if TYPE_CHECKING:
     from gateway.engine.assembly import Gateway
     from gateway.engine.config_feeds import FeedSettings
+    from gateway.engine.payments import PaymentsDesk
     from gateway.payments.settings import PaymentsSettings
 
 
@@ -61,6 +59,11 @@ class House:
         )
 
     def _payments(self, settings: PaymentsSettings) -> PaymentsDesk:
+        # Imported only here: a gateway without payments need not hold their code.
+        from gateway.engine.payments import AtWork, payments_desk  # noqa: PLC0415
+        from gateway.payments.parts import Parts  # noqa: PLC0415
+        from gateway.payments.seals import Seals  # noqa: PLC0415
+
         gateway = self._gateway
         log = gateway.log.bind(partner=PAYMENTS)  # type: ignore[attr-defined]
         at_work = AtWork(lambda: gateway.acceptor, lambda: gateway.recorder, log)

@@ -29,7 +29,7 @@ from gateway.engine.config_rules import cross_check
 from gateway.engine.house import PAYMENTS
 from gateway.engine.lifecycle import Policy
 from gateway.engine.routes import Route
-from gateway.payments.desk import OPERATIONS
+from gateway.payments.operations import OPERATIONS
 from gateway.payments.people import Person
 from gateway.payments.settings import PaymentsSettings
 

@@ -12,7 +12,7 @@ from gateway.engine.config_read import Draft
 from gateway.engine.config_schema import suggestion, validate
 from gateway.engine.config_yaml import Document
 from gateway.engine.house import PAYMENTS
-from gateway.payments.desk import OPERATIONS
+from gateway.payments.operations import OPERATIONS
 from gateway.payments.people import Person
 from gateway.payments.settings import AccountSettings, PaymentsSettings, PeopleSettings
 

@@ -12,8 +12,9 @@ from gateway.engine.accept import Acceptor, owe, publish
 from gateway.engine.house import PAYMENTS, HouseTarget, is_house_name
 from gateway.engine.lifecycle import ACCEPTED, DEAD, IN_DOUBT, PENDING, WAITING, Step
 from gateway.engine.recorder import Recorder, Work, unrecorded
-from gateway.payments.desk import OPERATIONS, Desk
+from gateway.payments.desk import Desk
 from gateway.payments.duty import look_after
+from gateway.payments.operations import OPERATIONS
 from gateway.payments.parts import Parts
 from gateway.store.api import Accept
 

@@ -17,8 +17,9 @@ from gateway.canonical.payment import (
     ReconciliationReported,
     StatusReported,
 )
-from gateway.contract import Accepted, Operation, Outcome, Prepared, Reject, Rejected, RetryLater, Title
+from gateway.contract import Accepted, Outcome, Prepared, Reject, Rejected, RetryLater
 from gateway.payments import proposals, reconciliation, results, returns, verification
+from gateway.payments.operations import OPERATIONS
 from gateway.payments.parts import Parts, reference_of
 from gateway.store.errors import Moved
 
@@ -35,30 +36,6 @@ _TAKES: Final[Mapping[type, _Take]] = {
     ReconciliationReported: reconciliation.take,
     VerificationAnswered: verification.take,
 }
-
-
-def _operation(name: str, zh: str, en: str, request: str) -> Operation:
-    return Operation(
-        name=name,
-        title=Title(zh=zh, en=en),
-        direction="out",
-        request=request,
-        style="one-way",
-        on_unknown="resend",  # booking the same message again books nothing
-    )
-
-
-OPERATIONS: Final = (
-    _operation("propose", "登记明细", "take items in", "payment.batch.submitted.v1"),
-    _operation("book-results", "登记回盘", "book results", "payment.batch.returned.v1"),
-    _operation("book-status", "登记批次状态", "book a status report", "payment.status.reported.v1"),
-    _operation("book-entries", "登记账户动账", "book entries", "account.entries.notified.v1"),
-    _operation("book-statement", "登记对账单", "book a statement", "account.statement.reported.v1"),
-    _operation("reconcile", "日终对账", "compare a day", "payment.reconciliation.reported.v1"),
-    _operation(
-        "book-verification", "登记账户核验", "book verified accounts", "account.verification.answered.v1"
-    ),
-)
 
 
 class Desk:

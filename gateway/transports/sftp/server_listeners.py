@@ -15,11 +15,10 @@ from twisted.internet.error import CannotListenError
 
 from gateway.contract.errors import ConfigError
 from gateway.transports.http.endpoint import server_endpoint
-from gateway.transports.sftp.server_accounts import Account
-from gateway.transports.sftp.server_hostkey import host_key
 
 if TYPE_CHECKING:
     from gateway.transports.sftp.server import SftpServer
+    from gateway.transports.sftp.server_accounts import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +138,7 @@ def _agreed(
 async def _listening(reactor: Any, endpoint: str, key_file: Path, limits: SftpLimits) -> SftpServer:
     # Conch takes the installed reactor as it is imported: not before there is one.
     from gateway.transports.sftp.server import SftpServer  # noqa: PLC0415
+    from gateway.transports.sftp.server_hostkey import host_key  # noqa: PLC0415
 
     server = SftpServer(reactor, host_key(key_file), limits)
     host, _, port = endpoint.rpartition(":")

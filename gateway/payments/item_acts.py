@@ -16,13 +16,12 @@ from gateway.payments.batches import CHINA
 from gateway.payments.lifecycle import AGAIN, APPROVED, PROPOSED, WITHDRAWABLE, WITHDRAWN
 from gateway.payments.office import Office, Signer, audited, require_clear
 from gateway.payments.people import Signed
+from gateway.payments.proposals import LONGEST
 from gateway.store import changes as serials
 from gateway.store import payments_changes as changes
 from gateway.store import payments_disputes as disputes
 from gateway.store import payments_reads as reads
 from gateway.store.payments import Decide, ItemRow
-
-_LONGEST = 35  #: of an end-to-end id
 
 
 def items_digest(items: Sequence[ItemRow]) -> str:
@@ -127,10 +126,10 @@ def _may_be_again(office: Office, item: ItemRow, reference: str) -> None:
     newer = office.book.ask(disputes.replaced_by, item.id)
     if newer is not None:
         raise Reject(f"已重新提出过：{newer}", f"it was proposed anew before: {newer}", code="again")
-    if not 0 < len(reference) <= _LONGEST:
+    if not 0 < len(reference) <= LONGEST:
         raise Reject(
-            f"单号 {reference} 须为 1 至 {_LONGEST} 个字符",
-            f"the end-to-end id {reference} has to have 1 to {_LONGEST} characters",
+            f"单号 {reference} 须为 1 至 {LONGEST} 个字符",
+            f"the end-to-end id {reference} has to have 1 to {LONGEST} characters",
             code="reference",
         )
     if office.book.ask(disputes.named, item.proposer, reference) is not None:

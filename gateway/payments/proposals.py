@@ -13,7 +13,7 @@ from gateway.store import payments_changes as changes
 from gateway.store import payments_reads as reads
 from gateway.store.payments import ItemRow, ProposalRow, TakeIn
 
-_LONGEST = 35  #: of an end-to-end id (ISO 20022 Max35Text)
+LONGEST = 35  #: of an end-to-end id (ISO 20022 Max35Text)
 _NAMED = 10  #: rows that a refusal names
 
 
@@ -140,10 +140,10 @@ def _row(
             code="amount",
             field=f"items[{number}].amount",
         )
-    if len(reference) > _LONGEST:
+    if len(reference) > LONGEST:
         raise Reject(
-            f"第 {number} 笔没有单号，由批次号与序号合成又超过 {_LONGEST} 个字符",
-            f"item {number} has no end-to-end id, and batch number with sequence has more than {_LONGEST} characters",
+            f"第 {number} 笔没有单号，由批次号与序号合成又超过 {LONGEST} 个字符",
+            f"item {number} has no end-to-end id, and batch number with sequence has more than {LONGEST} characters",
             code="reference",
             field=f"items[{number}].end_to_end_id",
         )

@@ -17,13 +17,13 @@ from twisted.internet.threads import deferToThreadPool
 from adapters.bank.online.channel import Channel
 from adapters.bank.online.words import Batch, Doubt, Head, Kind, Nobody, Refused, Slice, Taken
 from gateway.canonical import Message
-from gateway.canonical.payment import PaymentBatch, PaymentItem
+from gateway.canonical.payment import PaymentBatch
+from gateway.canonical.rows import with_rows
 from gateway.contract import Accepted, Outcome, PartnerDown, Prepared, Reject, Rejected, Unknown
 
 OPERATION: Final = "payment-batch"
 #: Between the slices in what is stored: no document holds one.
 _BETWEEN: Final = b"\n"
-_item: Final = msgspec.json.Decoder(PaymentItem).decode
 
 
 class OnlineSender:
@@ -74,9 +74,8 @@ class OnlineSender:
         claim = message.attachment
         if body.items or claim is None or not claim.records:
             return body
-        return msgspec.structs.replace(
-            body, items=tuple(map(_item, self._context.attachments.records(claim)))
-        )
+        whole: PaymentBatch = with_rows(message, self._context.attachments.records(claim))
+        return whole
 
     def _completed(self, body: PaymentBatch) -> PaymentBatch:
         """With what is the same for all batches of this bank, where the batch itself does not say it."""

@@ -53,7 +53,7 @@ class Sent:
     message: str  #: id
     count: int  #: rows
     total: int | None  #: fen; None where it is not about money
-    begun: bool = False  #: somebody has begun to hand it over; else certainly nobody has it
+    begun: bool = False  #: it was about to appear under its name; else certainly nobody has it
 
 
 class Ledger:

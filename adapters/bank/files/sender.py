@@ -2,7 +2,7 @@
 
     prepare   document chosen ─► rows counted ─► written ─► named, once and for good (ledger)
     send      put, then its companions
-    query     nobody had begun to put it?               ─ yes ─► absent
+    query     it never came to giving it its name?      ─ yes ─► absent
               has anything come for the batch?  ─ yes ─► the bank has it
               still in the folder, or fetched?  ─ yes ─► the bank has it
               unfinished, or gone from a folder the bank leaves alone ─► absent: the same file is put again
@@ -106,13 +106,16 @@ class FilesSender:
         document = self._documents.outgoing[prepared.attributes[_DOCUMENT]]
         deposit = self._deposits[document.settings.folder]
         name = prepared.reference
+
+        def begin() -> None:
+            try:
+                self._ledger.begin(name)
+            except OSError as error:
+                zh, en = "无法记下开始送出，未送", "that it is begun cannot be noted, so nothing is sent"
+                raise PartnerDown(f"{zh}：{error.strerror}", f"{en}: {error.strerror}") from None
+
         try:
-            await in_thread(self._context, self._ledger.begin, name)
-        except OSError as error:
-            zh, en = "无法记下开始送出，未送", "that it is begun cannot be noted, so nothing is sent"
-            raise PartnerDown(f"{zh}：{error.strerror}", f"{en}: {error.strerror}") from None
-        try:
-            await deposit.put(name, prepared.content, document.settings.companions)
+            await deposit.put(name, prepared.content, document.settings.companions, begin)
         except Uncertain as error:
             return Unknown(reason=f"{error.zh} / {error.en}")
         except NameTaken as error:

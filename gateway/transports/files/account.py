@@ -29,7 +29,7 @@ from gateway.transports.files.arriving import Watched
 from gateway.transports.files.companions import Awaited
 from gateway.transports.files.content import Content
 from gateway.transports.files.folder import FolderDeposit
-from gateway.transports.files.leaving import Deposit, Deposited, Found
+from gateway.transports.files.leaving import Before, Deposit, Deposited, Found
 from gateway.transports.files.local import LocalWatcher
 from gateway.transports.files.memory import Memory
 from gateway.transports.files.taking import Taker
@@ -224,11 +224,11 @@ class AccountDeposit(FolderDeposit):
         self._root = root
         self._memory = Memory(context.state_dir)
 
-    def _put(self, name: str, content: Content, companions: tuple[str, ...] | None) -> None:
+    def _put(self, name: str, content: Content, companions: tuple[str, ...] | None, before: Before) -> None:
         make_folders(self._root)
         if not (self._folder / name).exists():
             self._memory.forget(name)
-        super()._put(name, content, companions)
+        super()._put(name, content, companions, before)
 
     def _look(self, name: str, content: Content, companions: tuple[str, ...] | None) -> Found:
         found = super()._look(name, content, companions)

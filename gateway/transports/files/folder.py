@@ -16,11 +16,11 @@ from gateway.contract import CheckStep, Context, PartnerDown, Receiver
 from gateway.transports.files.arriving import Watched
 from gateway.transports.files.companions import Awaited
 from gateway.transports.files.content import Content
-from gateway.transports.files.leaving import Deposit, Deposited, Found, NameTaken, Uncertain
+from gateway.transports.files.leaving import Before, Deposit, Deposited, Found, NameTaken, Uncertain, nothing
 from gateway.transports.files.local import TAKING, LocalWatcher
 from gateway.transports.files.taking import Taker
 from gateway.transports.files.threads import in_thread
-from gateway.transports.files.whole import holds, last_of, put
+from gateway.transports.files.whole import holds, last_of, part_of, put
 
 
 class FolderInbound(Watched):
@@ -76,9 +76,15 @@ class FolderDeposit:
         self._companions = companions
         self._context = context
 
-    async def put(self, name: str, content: Content, companions: tuple[str, ...] | None = None) -> None:
+    async def put(
+        self,
+        name: str,
+        content: Content,
+        companions: tuple[str, ...] | None = None,
+        before: Before = nothing,
+    ) -> None:
         """See `Deposit`."""
-        await in_thread(self._context, self._put, name, content, companions)
+        await in_thread(self._context, self._put, name, content, companions, before)
 
     async def look(self, name: str, content: Content, companions: tuple[str, ...] | None = None) -> Found:
         """See `Deposit`."""
@@ -98,13 +104,13 @@ class FolderDeposit:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _put(self, name: str, content: Content, companions: tuple[str, ...] | None) -> None:
+    def _put(self, name: str, content: Content, companions: tuple[str, ...] | None, before: Before) -> None:
         file = self._folder / name
         own = self._companions if companions is None else companions
         try:
             if file.exists() and not holds(file, content):
                 raise _taken()
-            put(file, content, own)
+            put(file, content, own, before)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             if last_of(file, own).exists():
@@ -118,7 +124,7 @@ class FolderDeposit:
         if not self._folder.is_dir():
             raise PartnerDown("没有此目录", "there is no such folder")
         if not file.exists():
-            return "unknown"
+            return "absent" if part_of(file).exists() else "unknown"
         if not holds(file, content):
             raise _taken()
         return "there" if last_of(file, own).exists() else "absent"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Literal, Protocol, TypeAlias
 
 from pydantic import Field
@@ -33,6 +33,14 @@ class Deposited(Settings):
         return () if self.companion == "none" else (self.companion,)
 
 
+#: Notes durably that a file is about to appear.
+Before: TypeAlias = Callable[[], None]
+
+
+def nothing() -> None:
+    """For whoever has nothing to note."""
+
+
 class Uncertain(GatewayError):
     """The last step of handing a file over was taken, and what became of it is not known: look, do not repeat."""
 
@@ -44,8 +52,18 @@ class NameTaken(GatewayError):
 class Deposit(Protocol):
     """A place into which we put files for a partner."""
 
-    async def put(self, name: str, content: Content, companions: tuple[str, ...] | None = None) -> None:
+    async def put(
+        self,
+        name: str,
+        content: Content,
+        companions: tuple[str, ...] | None = None,
+        before: Before = nothing,
+    ) -> None:
         """Hands a file over, then its companions (those of the settings without it). The same again is harmless.
+
+        Args:
+            before: called, in a thread, when the file is ready and only its name is missing (or it stands there):
+                from there on the partner may have it. What it raises ends the hand-over.
 
         Raises:
             PartnerDown: certainly nothing was handed over.

@@ -18,7 +18,7 @@ from gateway.transports.files.arriving import Watched, Watcher
 from gateway.transports.files.checking import check_size
 from gateway.transports.files.companions import Awaited, Listing, name_of, sort_out, written
 from gateway.transports.files.content import Content
-from gateway.transports.files.leaving import Deposit, Deposited, Found, NameTaken, Uncertain
+from gateway.transports.files.leaving import Before, Deposit, Deposited, Found, NameTaken, Uncertain, nothing
 from gateway.transports.files.partner_server import Folder, PartnerServer, check_way
 from gateway.transports.files.reporting import REPORT, REPORT_JSON, Report
 from gateway.transports.files.taking import Taker
@@ -86,11 +86,17 @@ class SftpDeposit:
         self._context = context
         self._client = settings.client(context)
 
-    async def put(self, name: str, content: Content, companions: tuple[str, ...] | None = None) -> None:
+    async def put(
+        self,
+        name: str,
+        content: Content,
+        companions: tuple[str, ...] | None = None,
+        before: Before = nothing,
+    ) -> None:
         """See `Deposit`."""
         files = await in_thread(self._context, self._files, name, content, companions)
         try:
-            await self._client.put(*files, verify=self._own.verify)
+            await self._client.put(*files, verify=self._own.verify, before=before)
         except NotSent as error:
             raise PartnerDown(error.zh, error.en) from None
         except NoAnswer as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,16 +13,22 @@ from gateway.transports.files.content import Content, digests, pieces
 from gateway.transports.files.names import shortened
 
 
-def put(file: Path, content: Content, companions: tuple[str, ...] = ()) -> None:
+def put(
+    file: Path, content: Content, companions: tuple[str, ...] = (), before: Callable[[], None] = lambda: None
+) -> None:
     """Writes the file under a name nobody reads, makes it durable, renames it, then writes its companions in order.
 
-    The same again changes nothing: a file that stands there with this content stays.
+    The same again changes nothing: a file that stands there with this content stays. `before` is called before the
+    rename, or where it stands there; while the part is there, the rename has not happened.
 
     Raises:
         OSError: the folder is not there, or is full; the file has not appeared, or its last companion has not.
     """
-    if not holds(file, content):
-        write(file, content)
+    if holds(file, content):
+        before()
+    else:
+        place(file, content, before)
+        sync(file.parent)
     for name, told in written(file.name, content, companions):
         write(file.with_name(name), told)
 
@@ -47,9 +54,14 @@ def write(file: Path, content: Content) -> None:
     sync(file.parent)
 
 
-def place(file: Path, content: Content) -> None:
+def part_of(file: Path) -> Path:
+    """Where a file grows."""
+    return file.with_name(f".{file.name}.part")
+
+
+def place(file: Path, content: Content, before: Callable[[], None] = lambda: None) -> None:
     """The same, but durable only when the folder is synced: for whoever writes several."""
-    hidden = file.with_name(f".{file.name}.part")
+    hidden = part_of(file)
     descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o640)
     try:
         with os.fdopen(descriptor, "wb") as out:
@@ -57,8 +69,9 @@ def place(file: Path, content: Content) -> None:
                 out.write(piece)
             out.flush()
             os.fsync(out.fileno())
+        before()
         os.rename(hidden, file)
-    except BaseException:
+    except Exception:
         with suppress(FileNotFoundError):
             os.unlink(hidden)  # what is half there takes up room
         raise

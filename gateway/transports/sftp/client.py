@@ -38,17 +38,23 @@ class SftpClient:
         self._session: Session | None = None
         self._closed = False
 
-    async def put(self, *files: tuple[str, Source], verify: Literal["size", "content"] = "size") -> None:
+    async def put(
+        self,
+        *files: tuple[str, Source],
+        verify: Literal["size", "content"] = "size",
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
         """Hands over files, each a path on the server with its content, in this order: a companion comes last.
 
-        The same files again change nothing.
+        The same files again change nothing. `before` is called in the thread, maybe more than once, when the first of
+        them is about to be renamed, or stands there already; what it raises comes out, and nothing more is done.
 
         Raises:
             NotSent: certainly not handed over.
             NoAnswer: the last rename was asked for, and what became of it could not be found out.
             Conflict: another file of that name is there.
         """
-        await self._work(self._put, files, verify)
+        await self._work(self._put, files, verify, before)
 
     async def look(self, *files: tuple[str, Source]) -> Literal["there", "absent", "gone"]:
         """What became of a hand-over: `there` whole, `absent` (the part of its first document still waits for the rename,
@@ -155,8 +161,13 @@ class SftpClient:
         except Lost:
             raise NotSent("lost", self.server.peer) from None
 
-    def _put(self, files: tuple[tuple[str, Source], ...], verify: Literal["size", "content"]) -> None:
-        upload = Upload(tuple(_documents(files)), verify)
+    def _put(
+        self,
+        files: tuple[tuple[str, Source], ...],
+        verify: Literal["size", "content"],
+        before: Callable[[], None],
+    ) -> None:
+        upload = Upload(tuple(_documents(files)), verify, before)
         try:
             self._passes(upload.run)
         except (Said, Lost, NotSent, Conflict) as error:

@@ -76,11 +76,13 @@ class Upload:
 
     Attributes:
         verify: `size`, or `content` to read back what was written. What was resumed is always read back.
+        before: called before the first document's rename is asked for, with its part whole, or when it stands there.
         asked: the last rename was asked for, in this pass or an earlier one.
     """
 
     documents: tuple[Document, ...]
     verify: Literal["size", "content"] = "size"
+    before: Callable[[], None] = lambda: None
     asked: bool = False
 
     def run(self, session: Session) -> None:
@@ -91,6 +93,8 @@ class Upload:
             NotSent, NoAnswer, Said, Lost: as these say.
         """
         found = [_found(session, document) for document in self.documents]
+        if found[0][0] is not None:
+            self.before()
         for document, (same, _) in zip(self.documents, found, strict=True):
             if same is False:
                 raise self._in_the_way(document, found[0][0] is True, session.server.peer)
@@ -109,6 +113,8 @@ class Upload:
         if self.asked and grown is None:
             raise NoAnswer("gone", peer)
         self._grow(session, document, grown or 0)
+        if document is self.documents[0]:
+            self.before()
         try:
             # By the standard a rename never replaces a file, posix-rename does: so it comes second.
             self._rename(wire.rename, document, last)

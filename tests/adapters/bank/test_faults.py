@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from adapters.bank.files.ledger import Ledger
 from adapters.bank.files.lint import problems
 from adapters.bank.files.profile import file_of
 from gateway.canonical.payment import BatchReturned, PaymentBatch
@@ -116,6 +117,36 @@ async def test_what_nobody_had_begun_to_put_is_absent(partner: Partner) -> None:
     message = it.harness.message(batch())
     prepared = await it.sender.prepare(message)
     assert await it.sender.query(message, prepared) == Absent()
+
+
+class Died(BaseException):
+    """The process."""
+
+
+@pytest.mark.parametrize("noted", [False, True])
+async def test_what_died_before_its_name_appeared_is_put_again(
+    partner: Partner, noted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = partner()
+    message = it.harness.message(batch())
+    prepared = await it.sender.prepare(message)
+    with monkeypatch.context() as patched:
+
+        def begin(self: Ledger, name: str) -> None:
+            if noted:
+                original(self, name)
+            raise Died
+
+        original = Ledger.begin
+        patched.setattr(Ledger, "begin", begin)
+        with pytest.raises(Died):
+            await it.sender.send(message, prepared)
+    it = it.restarted()
+    it.bank.look()
+    assert await it.sender.query(message, prepared) == Absent()
+    assert await it.sender.send(message, prepared) == Accepted(reference=prepared.reference)
+    it.bank.look()
+    assert executions(it) == {"0001": (1, 1)}
 
 
 async def test_a_silent_bank_is_asked_again_and_never_sent_to_again(partner: Partner) -> None:

@@ -92,6 +92,38 @@ async def test_a_file_is_put_with_its_companions(way: Way, tmp_path: Path, kind:
     assert way.names == sorted(NAMES)
 
 
+class Died(BaseException):
+    """The process."""
+
+
+async def test_it_is_said_before_a_name_appears(way: Way) -> None:
+    seen: list[list[str]] = []
+
+    def before() -> None:
+        seen.append([name for name in way.names if not name.startswith(".")])
+        if len(seen) == 1:
+            raise PartnerDown("没有记下", "it was not noted")
+
+    with pytest.raises(PartnerDown):
+        await way.deposit.put("a.txt", CONTENT, before=before)
+    assert "a.txt" not in way.names
+    await way.deposit.put("a.txt", CONTENT, before=before)
+    assert seen == [[], []]
+    await way.deposit.put("a.txt", CONTENT, before=before)
+    assert seen[2:] == [sorted(NAMES)], "it may be another's who died"
+
+
+async def test_a_part_tells_that_nobody_has_it(way: Way) -> None:
+    def dies() -> None:
+        raise Died
+
+    with pytest.raises(Died):
+        await way.deposit.put("a.txt", CONTENT, before=dies)
+    assert await way.deposit.look("a.txt", CONTENT) == "absent"
+    await way.deposit.put("a.txt", CONTENT)
+    assert way.names == sorted(NAMES)
+
+
 async def test_never_over_another(way: Way) -> None:
     (way.folder / "a.txt").write_bytes(b"another")
     with pytest.raises(NameTaken):

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import sys
 
-import uvloop
-from twisted.internet import asyncioreactor
+from gateway.transports.process import install_reactor
 
-asyncioreactor.install(uvloop.new_event_loop())
+reactor = install_reactor()
 
 import msgspec  # noqa: E402
 import structlog  # noqa: E402
 from lxml import etree  # noqa: E402
-from twisted.internet import reactor  # noqa: E402
 from twisted.internet.defer import Deferred  # noqa: E402
 from twisted.internet.endpoints import TCP4ServerEndpoint  # noqa: E402
 

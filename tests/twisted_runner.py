@@ -1,7 +1,6 @@
 """Runs coroutines and Deferreds on the real reactor, the way the gateway's own process does.
 
-The gateway runs Twisted on an asyncio reactor over a uvloop loop. Tests use the same combination, so that
-what passes here is what runs in production. The reactor is installed when this module is imported, which
+Tests use the reactor that the gateway uses, so that what passes here is what runs in production. The reactor is installed when this module is imported, which
 `tests/conftest.py` does before any test module can import another reactor.
 """
 
@@ -11,15 +10,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-import uvloop
-from twisted.internet import asyncioreactor
-from twisted.internet.defer import Deferred
+from gateway.transports.process import install_reactor
 
-loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-asyncio.set_event_loop(loop)
-asyncioreactor.install(loop)
+reactor = install_reactor()
+loop: asyncio.AbstractEventLoop = asyncio.get_event_loop_policy().get_event_loop()
 
-from twisted.internet import reactor  # noqa: E402 (the reactor exists only after the install above)
+from twisted.internet.defer import Deferred  # noqa: E402 (after the reactor was chosen)
 
 _state = {"started": False}
 
@@ -34,22 +30,22 @@ def run(work: Coroutine[Any, Any, Any] | Deferred[Any], timeout: float = 30.0) -
     """
     if not _state["started"]:
         # Without this, thread pools and other parts that wait for the start-up event never begin to work.
-        reactor.startRunning(installSignalHandlers=False)  # type: ignore[attr-defined]
+        reactor.startRunning(installSignalHandlers=False)
         _state["started"] = True
     deferred = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
-    deferred.addTimeout(timeout, reactor)  # type: ignore[arg-type]
+    deferred.addTimeout(timeout, reactor)
     return loop.run_until_complete(deferred.asFuture(loop))
 
 
 def sleep(seconds: float) -> Deferred[None]:
     """Fire after `seconds`, letting the reactor turn meanwhile."""
     done: Deferred[None] = Deferred(lambda _: call.cancel())
-    call = reactor.callLater(seconds, done.callback, None)  # type: ignore[attr-defined]
+    call = reactor.callLater(seconds, done.callback, None)
     return done
 
 
 def shut_down() -> None:
     """Stop the reactor's thread pool, whose threads would otherwise keep the interpreter alive."""
     if _state["started"]:
-        reactor.fireSystemEvent("shutdown")  # type: ignore[attr-defined]
+        reactor.fireSystemEvent("shutdown")
         _state["started"] = False

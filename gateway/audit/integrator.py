@@ -33,12 +33,14 @@ class IntegrationResult:
     """What a step did.
 
     Attributes:
-        count: entries it took in; as many as the limit means that more are probably waiting.
+        count: entries it took in.
         size: entries in the published log.
+        more: others were probably waiting beside them.
     """
 
     count: int
     size: int
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,19 @@ class Integrator:
             OSError: the disk; retry.
         """
         state, self._state = self._state or self._load(), None
-        entries = self._next_entries(state.checkpoint.size)
+        entries, resumed = self._next_entries(state.checkpoint.size)
         if entries:
             state = self._advance(state, entries)
         self._state = state
-        return IntegrationResult(len(entries), state.checkpoint.size)
+        return IntegrationResult(len(entries), state.checkpoint.size, resumed or len(entries) == self._limit)
 
     def drain(self) -> IntegrationResult:
-        """Steps until nothing is waiting."""
-        count = 0
-        while (result := self.step()).count:
+        """Steps until what was waiting is in: not until nothing is, since under load something always comes meanwhile,
+        and every step costs the same dozen synced files."""
+        result = self.step()
+        count = result.count
+        while result.more:
+            result = self.step()
             count += result.count
         return IntegrationResult(count, result.size)
 
@@ -117,8 +122,8 @@ class Integrator:
         """Release the folder."""
         self._writer.close()
 
-    def _next_entries(self, size: int) -> list[bytes]:
-        """The entries from index `size` on: those an interrupted step left behind, else newly sequenced."""
+    def _next_entries(self, size: int) -> tuple[list[bytes], bool]:
+        """The entries from index `size` on: those an interrupted step left behind (True), else newly sequenced."""
         sequenced = self._source.size()
         if sequenced < size:
             raise LogInconsistent(
@@ -126,14 +131,14 @@ class Integrator:
                 "the store was restored from an old backup: restore a newer one, its last entries are in the log",
             )
         if sequenced > size:
-            return self._source.sequenced(size, self._limit)
+            return self._source.sequenced(size, self._limit), True
         waiting = self._source.unsequenced(self._limit)
         for entry_id, entry in waiting:
             if len(entry) > MAX_ENTRY:
                 raise AuditError(f"audit entry {entry_id} has {len(entry)} bytes: correct its writer")
         if waiting:
             self._source.sequence(size, [entry_id for entry_id, _ in waiting])
-        return [entry for _, entry in waiting]
+        return [entry for _, entry in waiting], False
 
     def _advance(self, state: _State, entries: list[bytes]) -> _State:
         edge, files, obsolete = state.edge.grow(entries)

@@ -26,8 +26,10 @@ from gateway.store.session import Remember, State
 #: Rows of one statement at most: of messages, 3,840 parameters.
 CHUNK = 256
 #: Pages of the log before it is copied into the database: 32 MiB, a few seconds at full load.
-CHECKPOINT_PAGES = 4000
-PAGE_SIZE = 8192  # two sealed payloads of a usual message fit without a chain of overflow pages
+CHECKPOINT_PAGES = 8000
+PAGE_SIZE = (
+    4096  # small ones: a group changes the ends of many indexes, and each page changed is written whole
+)
 
 PRESENT_ROWS = " WHERE column1 IS NOT NULL"
 MESSAGES = "INSERT INTO messages SELECT * FROM "
@@ -89,6 +91,7 @@ class SqliteSession:
     def _pragmas(self) -> Iterator[str]:
         yield "trusted_schema = OFF"
         yield "cache_size = -8192"
+        yield "temp_store = MEMORY"  # statements of many rows keep a journal, for which there would be files
         if self._mode == "ro":
             yield "query_only = ON"
         else:

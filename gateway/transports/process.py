@@ -15,11 +15,13 @@ from typing import Any
 def install_reactor() -> Any:
     """Twisted on an asyncio loop of uvloop; before anything imports a reactor."""
     import uvloop  # noqa: PLC0415 - a reactor must be chosen before it is imported
-    from twisted.internet import asyncioreactor  # noqa: PLC0415
+    from twisted.internet.main import installReactor  # noqa: PLC0415
+
+    from gateway.transports.reactor import Reactor  # noqa: PLC0415
 
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
+    installReactor(Reactor(loop))  # type: ignore[no-untyped-call]
     from twisted.internet import reactor  # noqa: PLC0415
 
     return reactor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -41,14 +42,30 @@ def test_an_empty_log_is_published_at_once(tmp_path: Path) -> None:
 def test_a_step_takes_in_what_waits(tmp_path: Path) -> None:
     source = MemorySource(700)
     integrator = Integrator(source, tmp_path, SIGNER, limit=300)
-    assert integrator.step() == IntegrationResult(300, 300)
-    assert integrator.step() == IntegrationResult(300, 600)
+    assert integrator.step() == IntegrationResult(300, 300, more=True)
+    assert integrator.step() == IntegrationResult(300, 600, more=True)
     assert integrator.step() == IntegrationResult(100, 700)
     assert integrator.step() == IntegrationResult(0, 700)
     source.commit(1)
     assert integrator.drain() == IntegrationResult(1, 701)
     integrator.close()
     assert published(tmp_path) == (701, root(leaf_row([sample(i) for i in range(701)])))
+
+
+class Busy(MemorySource):
+    """Something comes whenever the log is extended."""
+
+    def sequence(self, first_index: int, entry_ids: Sequence[str]) -> None:
+        super().sequence(first_index, entry_ids)
+        self.commit(10)
+
+
+def test_under_load_what_came_meanwhile_waits_for_the_next_time(tmp_path: Path) -> None:
+    source = Busy(700)
+    integrator = Integrator(source, tmp_path, SIGNER, limit=300)
+    assert integrator.drain() == IntegrationResult(720, 720)
+    assert integrator.drain() == IntegrationResult(10, 730)
+    integrator.close()
 
 
 @pytest.mark.parametrize("steps", [(256,), (1, 255), (255, 2), (1, 1, 1), (600, 600), (100, 200, 300, 424)])

@@ -75,7 +75,7 @@ class Integrator:
         path: Path,
         signer: Signer,
         *,
-        limit: int = 8192,
+        limit: int = 2048,
         also: Sequence[Signer] = (),
         trusted: Sequence[Verifier] = (),
         rebuild: bool = False,

@@ -9,7 +9,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from gateway.cli import audit, batch, check, codes, feed, mapping, message, partner, payment, people, run
+from gateway.cli import (
+    audit,
+    batch,
+    check,
+    codes,
+    feed,
+    keys,
+    mapping,
+    message,
+    partner,
+    payment,
+    people,
+    run,
+)
 from gateway.cli.output import Exit, report
 
 _HELP = """通衢：医保经办机构集成网关。
@@ -65,6 +78,7 @@ app.add_typer(feed.app, name="feed")
 app.add_typer(payment.app, name="payment")
 app.add_typer(batch.app, name="batch")
 app.add_typer(people.app, name="person")
+app.add_typer(keys.app, name="key")
 
 
 def main() -> None:

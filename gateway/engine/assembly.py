@@ -52,6 +52,7 @@ _RENEW = 1.5
 _LOST_CHECK = 5.0
 _COUNT = 5.0
 _PAYMENTS = 2.0
+_KEYS = 5.0
 #: Seconds a shelf of the chest: all 256 of them within the hour.
 _SHELF = 14.0
 
@@ -284,6 +285,7 @@ class Gateway:
         self._duties = [
             Duty("instance", _RENEW, self._renew, self.reactor, self.log),
             Duty("count", _COUNT, self.admin.count, self.reactor, self.log),
+            Duty("keys", _KEYS, self._look_at_keys, self.reactor, self.log),
             auditing,
             due,
             self._duty("find-abandoned", max(sweep, 1.0), self.keeper.find_abandoned),
@@ -313,6 +315,11 @@ class Gateway:
     async def _renew(self) -> None:
         """Says that this process is alive."""
         await self.store.lease(f"instance:{self.instance}", self.instance, self._now(), _LEASE_MS)
+
+    async def _look_at_keys(self) -> None:
+        """Takes over a rotation of the key ring, which a person makes beside this process."""
+        if self.keyring.refresh():
+            self.log.info("keys.changed", current=self.keyring.current)
 
     async def _live(self) -> list[str]:
         """The processes whose attempts are still theirs."""

@@ -126,6 +126,45 @@ class Chest:
         for part in (CONTENT, RECORDS):
             self._place(claim, part).unlink(missing_ok=True)
 
+    def reseal(self, claim: str) -> bool:
+        """Seals what is kept under a claim anew under the current key, with the same salt; False where nothing was to be
+        done, or it is there no more. One process at a time does this.
+
+        Raises:
+            ConfigError: it is damaged, or its key is gone.
+            OSError: no room, or the disk does not do; it is as it was.
+        """
+        done = False
+        for part in (CONTENT, RECORDS):
+            path = self._place(claim, part)
+            if path.exists() and self.keys_of(claim, part) != {self._ring.current}:
+                self._renew(claim, part, path)
+                done = True
+        return done
+
+    def _renew(self, claim: str, part: str, path: Path) -> None:
+        # Where the file itself is complete, only somebody who died while doing this has left a draft.
+        path.with_name(path.name + ".part").unlink(missing_ok=True)
+        with (
+            self._reader(claim, part) as reader,
+            PieceWriter(path, self._ring, claim, part, reader.salt) as out,
+        ):
+            firsts = reader.summary.firsts
+            for number, (first, piece) in enumerate(reader.pieces()):
+                out.add(piece, firsts[number + 1] - first)
+            if path.exists():  # it was not erased meanwhile
+                out.finish(reader.summary.digest)
+                _sync(path.parent)
+
+    def keys_of(self, claim: str, part: str | None = None) -> set[str]:
+        """Ids of the keys that what is kept under a claim is sealed under."""
+        found: set[str] = set()
+        for one in (CONTENT, RECORDS) if part is None else (part,):
+            if self._place(claim, one).exists():
+                with self._reader(claim, one) as reader:
+                    found |= reader.keys()
+        return found
+
     def shelves(self) -> list[Path]:
         """The folders that claims lie in."""
         return sorted(path for path in self._folder.glob("[0-9a-f][0-9a-f]") if path.is_dir())

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.contract import ConfigError
-from gateway.store.keyring import KeyRing, about
+from gateway.store.keyring import HEAD, KeyRing, about, key_id_of
 
 #: Plain bytes a piece holds, about: enough for sealing to be quick, little enough for memory.
 PIECE: Final = 1 << 20
@@ -125,6 +125,10 @@ class PieceReader:
         for number in range(begin, len(offsets) - 1):
             sealed = self._file.read(offsets[number + 1] - offsets[number])
             yield firsts[number], self._open(sealed, str(number))
+
+    def keys(self) -> set[str]:
+        """Ids of the keys that its parts are sealed under."""
+        return {key_id_of(self._at(offset, HEAD)) for offset in self.summary.offsets}
 
     def _read_summary(self) -> Summary:
         size = self._file.seek(0, os.SEEK_END)

@@ -1,10 +1,12 @@
-"""Keeps a second gateway process away from an SQLite database."""
+"""Locks that the system drops when the process ends in any way: of an SQLite database, of a folder."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.contract import ConfigError
@@ -46,6 +48,21 @@ class FileLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+@contextmanager
+def exclusively(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """One process at a time does what it does in this folder.
+
+    Raises:
+        BlockingIOError: another one does, and `wait` is False.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(handle)
 
 
 def _locked(file: int) -> bool:

@@ -10,19 +10,24 @@ is erased together with the payload, and then the digest says nothing any more.
 
 The key file is JSON, readable by its owner only:
 
-    {"current": "9f2c01aa", "keys": {"9f2c01aa": "<32 bytes, base64>", …}}
+    {"current": "9f2c01aa", "keys": {"9f2c01aa": "<32 bytes, base64>", …}, "made": {"9f2c01aa": "2026-01-05T…"}}
 
 Random 96-bit nonces are safe for 2³² payloads under one key; `rotate` long before.
+
+    rotate ──► every process takes the new key over (refresh) ──► stored payloads are sealed anew ──► retire
+
+A process meets a key that it does not know where another one has rotated: then it looks at the file again.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import datetime as dt
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -30,18 +35,38 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.contract import ConfigError
 from gateway.contract.randomness import RandomPool
+from gateway.store.filelock import exclusively
 
 VERSION: Final = b"\x01"
 SALT: Final = 16
 _ID: Final = 4
 _NONCE: Final = 12
-_HEAD: Final = len(VERSION) + _ID
-_SHORTEST: Final = _HEAD + _NONCE + SALT + 16
+HEAD: Final = len(VERSION) + _ID  #: bytes in front of the nonce
+_SHORTEST: Final = HEAD + _NONCE + SALT + 16
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     current: str
     keys: dict[str, str]
+    made: dict[str, str] = {}  # since when, ISO 8601; files of before do not say
+
+
+class Key(NamedTuple):
+    """What may be told of a key."""
+
+    id: str
+    made: dt.datetime | None  #: UTC; None where it is not known
+    current: bool  #: it is the one that seals
+
+
+def head_of(key_id: str) -> bytes:
+    """What every payload begins with that is sealed under a key."""
+    return VERSION + bytes.fromhex(key_id)
+
+
+def key_id_of(sealed: bytes) -> str:
+    """Under which key it is sealed."""
+    return sealed[1:HEAD].hex()
 
 
 def about(owner: str, part: str) -> bytes:
@@ -52,9 +77,13 @@ def about(owner: str, part: str) -> bytes:
 class KeyRing:
     """The keys of one gateway. Safe to use from several threads."""
 
-    def __init__(self, path: Path, current: bytes, keys: dict[bytes, bytes]) -> None:
+    def __init__(
+        self, path: Path, current: bytes, keys: dict[bytes, bytes], made: dict[bytes, str] | None = None
+    ) -> None:
         self._path = path
+        self._seen = _stamp(path)
         self._secrets = keys
+        self._made = made or {}
         self._random = RandomPool()
         self._ciphers = {key_id: AESGCM(secret) for key_id, secret in keys.items()}
         self._use(current)
@@ -70,6 +99,7 @@ class KeyRing:
             ConfigError: the file is missing, readable by others, or not a key ring.
         """
         try:
+            seen = _stamp(path)
             others = path.stat().st_mode & 0o077
             content = path.read_bytes()
         except OSError as error:
@@ -79,7 +109,10 @@ class KeyRing:
         try:
             file = msgspec.json.decode(content, type=_File)
             keys = {bytes.fromhex(key_id): base64.b64decode(text) for key_id, text in file.keys.items()}
-            return cls(path, bytes.fromhex(file.current), keys)
+            made = {bytes.fromhex(key_id): text for key_id, text in file.made.items() if _parsed(text)}
+            ring = cls(path, bytes.fromhex(file.current), keys, made)
+            ring._seen = seen  # of before it was read: a change since then shows
+            return ring
         except (ValueError, KeyError):
             raise _unusable(path, "not a key ring") from None
 
@@ -87,11 +120,12 @@ class KeyRing:
     def create(cls, path: Path) -> KeyRing:
         """A new ring with one key; never overwrites a file."""
         key_id, secret = os.urandom(_ID), os.urandom(32)
-        ring = cls(path, key_id, {key_id: secret})
+        ring = cls(path, key_id, {key_id: secret}, {key_id: _now()})
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            raise _unusable(path, "exists already")
-        ring._save()
+        with exclusively(path.parent):
+            if path.exists():
+                raise _unusable(path, "exists already")
+            ring._save()
         return ring
 
     @classmethod
@@ -103,14 +137,67 @@ class KeyRing:
         """Id of the key that seals."""
         return self._current.hex()
 
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self._path
+
+    @property
+    def keys(self) -> list[Key]:
+        """All of them, the oldest first."""
+        listed = [
+            Key(key_id.hex(), _parsed(self._made.get(key_id)), key_id == self._current)
+            for key_id in self._secrets
+        ]
+        return sorted(listed, key=lambda key: (key.current, key.made is not None, str(key.made)))
+
+    def refresh(self) -> bool:
+        """Takes over what was changed in the file by another process; True where anything was.
+
+        Raises:
+            ConfigError: the file cannot be used any more; the keys that are known stay.
+        """
+        if _stamp(self._path) == self._seen:
+            return False
+        fresh = KeyRing.load(self._path)
+        self._secrets, self._made, self._ciphers = fresh._secrets, fresh._made, fresh._ciphers
+        self._use(fresh._current)
+        self._seen = fresh._seen
+        return True
+
     def rotate(self) -> None:
         """Makes a new key current; the old ones go on opening. The file is saved before the key is used."""
-        key_id, secret = os.urandom(_ID), os.urandom(32)
-        self._secrets[key_id] = secret
-        self._ciphers[key_id] = AESGCM(secret)
-        self._current = key_id
-        self._save()
-        self._use(key_id)
+        with exclusively(self._path.parent):
+            self.refresh()
+            key_id, secret = os.urandom(_ID), os.urandom(32)
+            self._secrets[key_id] = secret
+            self._made[key_id] = _now()
+            self._ciphers[key_id] = AESGCM(secret)
+            self._current = key_id
+            self._save()
+            self._use(key_id)
+
+    def retire(self, key_id: str) -> Path:
+        """Takes a key out of the ring; it opens nothing any more. Nothing may be sealed under it.
+
+        Returns:
+            The file it is now in, a ring of its own: backups of before need it.
+
+        Raises:
+            ValueError: it is the current one, or not in the ring.
+        """
+        with exclusively(self._path.parent):
+            self.refresh()
+            gone = bytes.fromhex(key_id)
+            if gone == self._current or gone not in self._secrets:
+                raise ValueError(key_id)
+            away = self._path.with_name(f"{self._path.name}.retired-{key_id}")
+            made = {gone: self._made[gone]} if gone in self._made else {}
+            _write(away, gone, {gone: self._secrets[gone]}, made)
+            del self._secrets[gone], self._ciphers[gone]
+            self._made.pop(gone, None)
+            self._save()
+        return away
 
     def seal(self, payload: bytes, aad: bytes, salt: bytes | None = None) -> bytes:
         """
@@ -122,8 +209,8 @@ class KeyRing:
         elif len(salt) != SALT:
             raise ValueError("a salt has 16 bytes")
         nonce = self._random(_NONCE)
-        head = self._head
-        return head + nonce + self._encrypt(nonce, salt + payload, head + aad)
+        head, encrypt = self._sealing
+        return head + nonce + encrypt(nonce, salt + payload, head + aad)
 
     def open(self, sealed: bytes, aad: bytes) -> bytes:
         """
@@ -139,7 +226,7 @@ class KeyRing:
 
     def reseal(self, sealed: bytes, aad: bytes) -> bytes | None:
         """The same payload and salt under the current key; None where nothing is to be done."""
-        if not sealed or sealed.startswith(self._head):
+        if not sealed or sealed.startswith(self._sealing[0]):
             return None
         salt, payload = self.open_with_salt(sealed, aad)
         return self.seal(payload, aad, salt)
@@ -147,16 +234,16 @@ class KeyRing:
     def _open(self, sealed: bytes, aad: bytes) -> bytes:
         if not sealed:
             raise _unreadable("-", "内容已被删除", "the payload was erased")
-        key_id = sealed[1:_HEAD].hex()
+        key_id = key_id_of(sealed)
         if not sealed.startswith(VERSION) or len(sealed) < _SHORTEST:
             raise _unreadable(key_id, "格式不正确", "not a sealed payload")
-        cipher = self._ciphers.get(sealed[1:_HEAD])
+        cipher = self._ciphers.get(sealed[1:HEAD])
+        if cipher is None and self.refresh():
+            cipher = self._ciphers.get(sealed[1:HEAD])
         if cipher is None:
             raise _unreadable(key_id, "密钥环中没有此密钥", f"key {key_id} is not in the ring {self._path}")
         try:
-            return cipher.decrypt(
-                sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], sealed[:_HEAD] + aad
-            )
+            return cipher.decrypt(sealed[HEAD : HEAD + _NONCE], sealed[HEAD + _NONCE :], sealed[:HEAD] + aad)
         except InvalidTag:
             raise _unreadable(
                 key_id,
@@ -166,25 +253,48 @@ class KeyRing:
 
     def _use(self, key_id: bytes) -> None:
         self._current = key_id
-        self._head = VERSION + key_id
-        self._encrypt = self._ciphers[key_id].encrypt
+        # At once, for other threads: a head of one key before what another has sealed would never open.
+        self._sealing = VERSION + key_id, self._ciphers[key_id].encrypt
 
     def _save(self) -> None:
-        """Complete on disk under the final name, or not at all: losing a key loses every payload under it."""
-        file = _File(
-            self._current.hex(),
-            {key_id.hex(): base64.b64encode(secret).decode() for key_id, secret in self._secrets.items()},
-        )
-        partial = self._path.with_name(self._path.name + ".new")
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as out:
-            out.write(msgspec.json.format(msgspec.json.encode(file)) + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
-        partial.rename(self._path)
-        _sync_folder(self._path.parent)
+        _write(self._path, self._current, self._secrets, self._made)
+        self._seen = _stamp(self._path)
+
+
+def _write(path: Path, current: bytes, secrets: dict[bytes, bytes], made: dict[bytes, str]) -> None:
+    """Complete on disk under the final name, or not at all: losing a key loses every payload under it."""
+    file = _File(
+        current.hex(),
+        {key_id.hex(): base64.b64encode(secret).decode() for key_id, secret in secrets.items()},
+        {key_id.hex(): text for key_id, text in made.items()},
+    )
+    partial = path.with_name(path.name + ".new")
+    with contextlib.suppress(FileNotFoundError):
+        partial.unlink()
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as out:
+        out.write(msgspec.json.format(msgspec.json.encode(file)) + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+    partial.rename(path)
+    _sync_folder(path.parent)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Changes whenever the file is replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+
+
+def _parsed(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None
 
 
 def _sync_folder(path: Path) -> None:

@@ -1,14 +1,16 @@
 """Brings stored payloads under the current key after a rotation, batch by batch, so that old keys can be retired.
 
-Runs in the writer's transactions: a batch of a hundred rows holds other changes up for a few milliseconds.
+Each batch is a transaction, which holds other changes up for a few milliseconds. A payload that somebody else has
+changed or erased meanwhile stays as they left it.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from gateway.store.keyring import KeyRing, about
+from gateway.store.keyring import KeyRing, about, head_of
 from gateway.store.session import Session
+from gateway.store.states import UNFINISHED_SQL
 
 
 class _Sealed(NamedTuple):
@@ -53,13 +55,34 @@ def _reseal(session: Session, ring: KeyRing, one: _Sealed, after: str, limit: in
         f" WHERE {one.key} > ? ORDER BY {one.key} LIMIT ?",
         (start, limit),
     )
-    update = f"UPDATE {one.table} SET {', '.join(f'{c} = ?' for c in columns)} WHERE {one.key} = ?"  # noqa: S608
     for key, owner, *blobs in found:
-        renewed = [
-            None if blob is None else ring.reseal(bytes(blob), about(owner, part))
-            for blob, (_, part) in zip(blobs, one.parts, strict=True)
-        ]
-        if any(blob is not None for blob in renewed):
-            kept = (new if new is not None else old for new, old in zip(renewed, blobs, strict=True))
-            session.run(update, (*kept, key))
+        for blob, (column, part) in zip(blobs, one.parts, strict=True):
+            renewed = None if blob is None else ring.reseal(bytes(blob), about(owner, part))
+            if renewed is not None:
+                session.run(
+                    f"UPDATE {one.table} SET {column} = ? WHERE {one.key} = ? AND {column} = ?",  # noqa: S608
+                    (renewed, key, blob),
+                )
     return str(found[-1][0]) if len(found) == limit else None
+
+
+def rows(session: Session) -> int:
+    """How many there are to go through."""
+    return sum(int(session.rows(f"SELECT count(*) FROM {one.table}")[0][0]) for one in _TABLES)  # noqa: S608
+
+
+def sealed_under(session: Session, key_id: str) -> int:
+    """How many rows hold anything that is sealed under a key. Reads everything."""
+    head, count = head_of(key_id), 0
+    for one in _TABLES:
+        under = " OR ".join(f"substr({column}, 1, {len(head)}) = ?" for column, _ in one.parts)
+        asked = f"SELECT count(*) FROM {one.table} WHERE {under}"  # noqa: S608 (our own names)
+        count += int(session.rows(asked, [head] * len(one.parts))[0][0])
+    return count
+
+
+def unfinished(session: Session, before: int) -> int:
+    """How many deliveries are not finished that are older, in milliseconds since 1970: a message of theirs may be on
+    the bus, sealed under the key of then."""
+    asked = f"SELECT count(*) FROM deliveries WHERE state IN ({UNFINISHED_SQL}) AND created < ?"  # noqa: S608
+    return int(session.rows(asked, (before,))[0][0])

@@ -56,6 +56,10 @@ COMMANDS = [
     ["batch", "cancel"],
     ["batch", "results"],
     ["person", "new"],
+    ["key", "list"],
+    ["key", "rotate"],
+    ["key", "reseal"],
+    ["key", "retire"],
 ]
 
 

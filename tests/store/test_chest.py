@@ -23,6 +23,7 @@ from gateway.canonical.payment import PaymentResult
 from gateway.contract import ConfigError, Unavailable
 from gateway.store import chest_file
 from gateway.store.chest import Cancelled, Chest
+from gateway.store.chest_file import PieceWriter
 from gateway.store.keyring import KeyRing, about
 
 CLAIM = "01a200b3-5a53-700d-b5be-e5d99cbb6ab4"
@@ -286,3 +287,54 @@ def test_remove(chest: Chest, tmp_path: Path) -> None:
     chest.remove(CLAIM)
     assert parts(tmp_path) == []
     assert chest.claims_on(shelf) == {}
+
+
+def test_what_is_kept_is_sealed_anew(chest: Chest, tmp_path: Path, small_pieces: None) -> None:
+    content = os.urandom(5000)
+    kept = keep(chest, tmp_path, content, results(40))
+    before = _all(chest, kept)
+    digest, salt, old = chest.digest(CLAIM), chest.salt(CLAIM), chest.keys_of(CLAIM)
+    assert chest.reseal(CLAIM) is False
+    chest._ring.rotate()
+    chest._ring.rotate()
+    chest._place(CLAIM, "content").with_name(f"{CLAIM}.content.part").write_bytes(b"of one who was killed")
+    assert chest.reseal(CLAIM) is True
+    assert chest.keys_of(CLAIM) == {chest._ring.current} != old
+    assert (_all(chest, kept), chest.digest(CLAIM), chest.salt(CLAIM)) == (before, digest, salt)
+    assert [part.suffix for part in parts(tmp_path)] == [".content", ".records"]
+    assert chest.reseal(CLAIM) is False
+    chest._ring.retire(*old)
+    assert _all(chest, kept) == before
+
+
+def test_sealing_anew_on_a_full_disk_leaves_it_as_it_was(
+    chest: Chest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = keep(chest, tmp_path, b"x" * 5000)
+    chest._ring.rotate()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.store.chest_file.PieceWriter.add", full)
+        with pytest.raises(OSError, match="space"):
+            chest.reseal(CLAIM)
+    assert b"".join(chest.read(kept)) == b"x" * 5000
+    assert [part.suffix for part in parts(tmp_path)] == [".content"]
+
+
+def test_what_is_erased_meanwhile_stays_erased(
+    chest: Chest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(chest, tmp_path, b"x" * 5000)
+    chest._ring.rotate()
+    add = PieceWriter.add
+
+    def erased(self: PieceWriter, plain: bytes, count: int) -> None:
+        add(self, plain, count)
+        chest.remove(CLAIM)
+
+    monkeypatch.setattr("gateway.store.chest_file.PieceWriter.add", erased)
+    chest.reseal(CLAIM)
+    assert parts(tmp_path) == []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -111,3 +114,93 @@ def _seconds(work) -> float:  # type: ignore[no-untyped-def]
     for _ in range(1000):
         work()
     return (time.perf_counter() - begin) / 1000
+
+
+def test_another_process_takes_a_rotation_over(ring: KeyRing, tmp_path: Path) -> None:
+    other = KeyRing.load(tmp_path / "keys" / "payload.keys")
+    assert other.refresh() is False
+    ring.rotate()
+    assert other.open(ring.seal(b"x", b"a"), b"a") == b"x", "a key it does not know makes it look"
+    assert other.current == ring.current
+    ring.rotate()
+    assert other.refresh() is True
+    assert other.refresh() is False
+    assert ring.open(other.seal(b"x", b"a"), b"a") == b"x"
+
+
+def test_a_file_that_went_bad_leaves_the_known_keys(ring: KeyRing, tmp_path: Path) -> None:
+    sealed = ring.seal(b"x", b"a")
+    (tmp_path / "keys" / "payload.keys").write_text("{}")
+    with pytest.raises(ConfigError):
+        ring.refresh()
+    assert ring.open(sealed, b"a") == b"x"
+
+
+def test_two_processes_rotate_and_no_key_is_lost(ring: KeyRing, tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "payload.keys"
+    first, second = KeyRing.load(path), KeyRing.load(path)
+    sealed = []
+    for one in (first, second, first, second):
+        one.rotate()
+        sealed.append(one.seal(b"x", b"a"))
+    again = KeyRing.load(path)
+    assert len(again.keys) == 5
+    assert [again.open(blob, b"a") for blob in sealed] == [b"x"] * 4
+
+
+def test_threads_that_seal_while_it_rotates(ring: KeyRing) -> None:
+    """The head of one key must never stand before what another has sealed."""
+    stop, sealed = threading.Event(), []
+
+    def seal() -> None:
+        while not stop.is_set():
+            sealed.append(ring.seal(b"x", b"a"))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        workers = [threading.Thread(target=seal) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        for _ in range(30):
+            ring.rotate()
+        stop.set()
+        for worker in workers:
+            worker.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert {ring.open(blob, b"a") for blob in sealed} == {b"x"}
+
+
+def test_a_retired_key_is_in_a_ring_of_its_own(ring: KeyRing, tmp_path: Path) -> None:
+    old, sealed = ring.current, ring.seal(b"x", b"a")
+    with pytest.raises(ValueError, match=old):
+        ring.retire(old)
+    ring.rotate()
+    other = KeyRing.load(tmp_path / "keys" / "payload.keys")
+    away = ring.retire(old)
+    for one in (ring, KeyRing.load(tmp_path / "keys" / "payload.keys")):
+        with pytest.raises(ConfigError, match=old):
+            one.open(sealed, b"a")
+        assert [key.id for key in one.keys] == [ring.current]
+    assert KeyRing.load(away).open(sealed, b"a") == b"x"
+    assert away.stat().st_mode & 0o077 == 0
+    with pytest.raises(ValueError, match=old):
+        ring.retire(old)
+    assert other.refresh()
+    with pytest.raises(ConfigError):
+        other.open(sealed, b"a")
+
+
+def test_a_file_of_before_says_no_times(ring: KeyRing, tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "payload.keys"
+    plain = json.loads(path.read_bytes())
+    del plain["made"]
+    path.write_text(json.dumps(plain))
+    old = KeyRing.load(path)
+    assert [(key.id, key.made, key.current) for key in old.keys] == [(old.current, None, True)]
+    old.rotate()
+    [first, second] = KeyRing.load(path).keys
+    assert (first.made, first.current, second.current) == (None, False, True)
+    assert second.made is not None
+    assert abs(second.made.timestamp() - time.time()) < 60

@@ -1,0 +1,280 @@
+"""`key`: the keys under which payloads are stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from gateway.cli.acts import ReasonOption
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Exit,
+    JsonOption,
+    fail,
+    moment,
+    print_json,
+    say,
+    table,
+)
+from gateway.cli.person import actor, checked_reason, journal_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.engine.config import Configuration
+    from gateway.store.chest import Chest
+    from gateway.store.keyring import Key, KeyRing
+
+app = typer.Typer(
+    help="载荷密钥：查看、轮换、重新加密、退役。 / Keys of stored payloads: list, rotate, reseal, retire.",
+    no_args_is_help=True,
+)
+
+KeyArgument = Annotated[
+    str, typer.Argument(metavar="KEY", help="密钥编号，见 key list / its id, see key list")
+]
+
+#: Rows of one transaction: a few milliseconds, for which the running gateway waits.
+_BATCH: Final = 100
+
+
+@app.command("list")
+def list_(
+    count: Annotated[
+        bool,
+        typer.Option(
+            "--count", help="统计各密钥加密的内容，须读全库 / count what each has sealed: reads all"
+        ),
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """密钥环中的密钥；只显示编号，不显示密钥。 / The keys of the ring, by their ids alone."""
+    from gateway.engine.config import load  # noqa: PLC0415
+
+    configuration = load(config)
+    ring = _ring(configuration)
+    sealed = {key.id: _sealed_under(configuration, ring, key.id) for key in ring.keys} if count else {}
+    if as_json:
+        print_json([_facts(key, sealed.get(key.id)) for key in ring.keys])
+        return
+    head = ("密钥 key id", "生成 made", "用途 use", *(("库中行 rows", "附件 attachments") if count else ()))
+    table(head, [_row(key, sealed.get(key.id)) for key in ring.keys])
+    say(f"密钥文件 {ring.path}", f"key file {ring.path}")
+
+
+@app.command()
+def rotate(reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """换用新密钥；旧密钥仍能解密。 / Seal with a new key; the old ones go on opening.
+
+    运行中的网关数秒内换用，不必重启。换用后先备份密钥文件，再用 key reseal 把已存内容改用新密钥。
+
+    A running gateway takes it over within seconds. Back the key file up, then bring what is stored under the new key
+    with `key reseal`.
+    """
+    why = checked_reason(reason)
+    from gateway.engine.config import load  # noqa: PLC0415
+
+    configuration = load(config)
+    ring = _ring(configuration)
+    before = ring.current
+    _record(configuration, "key.rotating", {"before": before, "reason": why})
+    ring.rotate()
+    if as_json:
+        print_json({"before": before, "current": ring.current, "file": str(ring.path)})
+        return
+    say(
+        f"新密钥 {ring.current}，旧密钥 {before} 保留",
+        f"new key {ring.current}; the old one, {before}, stays",
+    )
+    say(
+        f"请立即备份 {ring.path}：丢失后新存内容无法读取",
+        f"back up {ring.path} now: without it what is stored from now on is lost",
+    )
+    say("然后执行 gateway key reseal", "then: gateway key reseal")
+
+
+@app.command()
+def reseal(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """把已存内容改用当前密钥加密。 / Bring what is stored under the current key.
+
+    可在网关运行时执行，可中断，再次执行即继续；耗时与库的大小成正比。完成后可用 key retire 退役旧密钥。
+
+    Beside a running gateway, too. It may be interrupted: the same command goes on. Then old keys can be retired.
+    """
+    from gateway.engine.config import load  # noqa: PLC0415
+    from gateway.store.filelock import exclusively  # noqa: PLC0415
+
+    configuration = load(config)
+    ring = _ring(configuration)
+    chest = _chest(configuration, ring)
+    try:
+        with exclusively(configuration.data_dir, wait=False):
+            seen, renewed = _reseal_rows(configuration, ring), _reseal_attachments(chest)
+    except BlockingIOError:
+        raise fail(
+            Exit.UNAVAILABLE, "另一个 key reseal 正在执行", "another `key reseal` is at work"
+        ) from None
+    _record(configuration, "key.resealed", {"current": ring.current, "rows": seen, "attachments": renewed})
+    if as_json:
+        print_json({"current": ring.current, "rows": seen, "attachments": renewed})
+        return
+    say(
+        f"已检查 {seen} 行，重新加密附件 {renewed} 个，均用密钥 {ring.current}",
+        f"{seen} rows gone through, {renewed} attachments sealed anew, all under {ring.current}",
+    )
+
+
+@app.command()
+def retire(
+    key: KeyArgument,
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """旧密钥退役：移出密钥环，另存一个文件。 / Take an old key out of the ring, into a file of its own.
+
+    只在已没有任何内容用它加密时才允许。退役文件须离线保存：恢复旧备份，或证明审计日志中被拒绝报文的摘要时还要用到。
+
+    Only where nothing is sealed under it any more. Keep that file off this machine: older backups need it, and so does
+    whoever has to prove the digest of a refused message in the audit log.
+    """
+    why = checked_reason(reason)
+    from gateway.engine.config import load  # noqa: PLC0415
+
+    configuration = load(config)
+    ring = _ring(configuration)
+    _require_retirable(configuration, ring, key)
+    _record(configuration, "key.retiring", {"key": key, "reason": why})
+    away = ring.retire(key)
+    if as_json:
+        print_json({"retired": key, "file": str(away)})
+        return
+    say(f"密钥 {key} 已退役，存于 {away}", f"{key} is out of the ring, and in {away}")
+    say(
+        "请移到离线介质保存，与此前的备份放在一起",
+        "move it to an offline medium, with the backups made before",
+    )
+
+
+def _require_retirable(configuration: Configuration, ring: KeyRing, key_id: str) -> None:
+    from gateway.store import open_reader  # noqa: PLC0415
+    from gateway.store.reseal import unfinished  # noqa: PLC0415
+
+    known = {key.id: key for key in ring.keys}
+    if key_id not in known:
+        raise fail(Exit.PROBLEM, f"密钥环中没有 {key_id}", f"{key_id} is not in the ring")
+    if known[key_id].current:
+        raise fail(Exit.PROBLEM, "这是当前密钥，请先 key rotate", "it is the current key: rotate first")
+    made = known[ring.current].made
+    with open_reader(configuration.gateway.store) as reader:
+        owed = reader.ask(unfinished, int(made.timestamp() * 1000)) if made else 0
+    if owed:
+        raise fail(
+            Exit.PROBLEM,
+            f"换用新密钥前受理的报文还有 {owed} 笔投递未完，消息总线上可能有用旧密钥加密的副本：请先处理（message work）",
+            f"{owed} deliveries of before the rotation are unfinished, and copies under the old key may be on the bus:"
+            " see `message work`",
+        )
+    rows, attachments = _sealed_under(configuration, ring, key_id)
+    if rows or attachments:
+        raise fail(
+            Exit.PROBLEM,
+            f"仍有 {rows} 行、{attachments} 个附件用它加密：请先 key reseal",
+            f"{rows} rows and {attachments} attachments are sealed under it: `key reseal` first",
+        )
+
+
+def _reseal_rows(configuration: Configuration, ring: KeyRing) -> int:
+    from gateway.store import open_clerk, open_reader  # noqa: PLC0415
+    from gateway.store.reseal import reseal_batch, rows  # noqa: PLC0415
+
+    with open_reader(configuration.gateway.store) as reader:
+        total = reader.ask(rows)
+    with (
+        open_clerk(configuration.gateway.store) as clerk,
+        _shown("数据库 / database", total) as advance,
+    ):
+        place: str | None = ""
+        while place is not None:
+            place = clerk.work(reseal_batch, ring, place, _BATCH)
+            advance(_BATCH)
+    return total
+
+
+def _reseal_attachments(chest: Chest) -> int:
+    claims = [claim for shelf in chest.shelves() for claim in chest.claims_on(shelf)]
+    renewed = 0
+    with _shown("附件 / attachments", len(claims)) as advance:
+        for claim in claims:
+            renewed += chest.reseal(claim)
+            advance(1)
+    return renewed
+
+
+def _sealed_under(configuration: Configuration, ring: KeyRing, key_id: str) -> tuple[int, int]:
+    """(rows, attachments)."""
+    from gateway.store import open_reader  # noqa: PLC0415
+    from gateway.store.reseal import sealed_under  # noqa: PLC0415
+
+    chest = _chest(configuration, ring)
+    claims = [claim for shelf in chest.shelves() for claim in chest.claims_on(shelf)]
+    with open_reader(configuration.gateway.store) as reader:
+        found = reader.ask(sealed_under, key_id)
+    return found, sum(key_id in chest.keys_of(claim) for claim in claims)
+
+
+@contextmanager
+def _shown(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal; nothing where nobody watches."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def _ring(configuration: Configuration) -> KeyRing:
+    from gateway.store.keyring import KeyRing  # noqa: PLC0415
+
+    return KeyRing.load(configuration.keyring_file)
+
+
+def _chest(configuration: Configuration, ring: KeyRing) -> Chest:
+    from gateway.store.chest import Chest  # noqa: PLC0415
+
+    return Chest(configuration.data_dir / "chest", ring)
+
+
+def _record(configuration: Configuration, event: str, detail: dict[str, str | int]) -> None:
+    """Before the change itself: what nobody could put on record is not done."""
+    from gateway.store import open_clerk  # noqa: PLC0415
+    from gateway.store.api import Record  # noqa: PLC0415
+
+    entry = journal_of(configuration).entry(event, actor=actor(), detail=detail)
+    with open_clerk(configuration.gateway.store) as clerk:
+        clerk.record(Record((entry,)))
+
+
+def _row(key: Key, sealed: tuple[int, int] | None) -> tuple[str, ...]:
+    use = "当前，加密和解密 seals and opens" if key.current else "只解密 opens"
+    counts = () if sealed is None else tuple(str(n) for n in sealed)
+    return key.id, _when(key.made), use, *counts
+
+
+def _facts(key: Key, sealed: tuple[int, int] | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"key": key.id, "made": key.made and key.made.isoformat(), "current": key.current}
+    if sealed is not None:
+        facts["rows"], facts["attachments"] = sealed
+    return facts
+
+
+def _when(made: dt.datetime | None) -> str:
+    return moment(int(made.timestamp() * 1000)) if made else "—"

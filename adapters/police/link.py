@@ -15,19 +15,17 @@ from adapters.police.settings import PoliceSettings
 from gateway.contract import Context, PartnerDown
 from gateway.transports.http import (
     BadAnswer,
-    ClientLimits,
     Headers,
-    HttpClient,
     HttpResponse,
     NoAnswer,
     NotSent,
 )
+from gateway.transports.http.calling import client_for
 from gateway.transports.soap import Version, wrap
 from gateway.transports.soap.client import fields
 
 _OK: Final = 200
 _SERVER_ERROR: Final = 500
-_WAIT: Final = 10.0
 #: Credentials, address, method or rate: somebody must correct something, then the same goes through.
 _CORRECT: Final = frozenset({401, 403, 404, 405, 407, 415, 429})
 _EXCUSE: Final = "SrcReceiver:"
@@ -56,16 +54,7 @@ class Link:
         self._url = settings.service.url
         self._timeout = settings.timeout
         self._headers = tuple((name, value.get_secret_value()) for name, value in settings.headers.items())
-        self.http = HttpClient(
-            ClientLimits(
-                max_connections=settings.connections,
-                wait_timeout=min(_WAIT, settings.timeout),
-                max_body=settings.answer_limit,
-            ),
-            tls=settings.tls.made,
-            reactor=context.reactor,
-            monotonic=context.clock.monotonic,
-        )
+        self.http = client_for(settings, context, settings.answer_limit)
 
     async def json(self, content: bytes) -> HttpResponse | Trouble:
         """Sends a JSON document. Raises PartnerDown where not one byte of it was written."""

@@ -9,13 +9,12 @@ from adapters.settlement.settings import SettlementSettings
 from gateway.contract import Context, PartnerDown, Rejected, RetryLater, Unknown
 from gateway.transports.http import (
     BadAnswer,
-    ClientLimits,
-    HttpClient,
     HttpResponse,
     NoAnswer,
     NotSent,
     tif,
 )
+from gateway.transports.http.calling import client_for
 
 #: An answer to be read on, or what is known without one.
 Heard: TypeAlias = Answer | Rejected | RetryLater | Unknown
@@ -23,8 +22,6 @@ Heard: TypeAlias = Answer | Rejected | RetryLater | Unknown
 _OK: Final = 200
 #: Answered with the file alone.
 _DOWNLOAD: Final = "9102"
-#: Longest wait for a free connection: a partner this busy is better tried again by schedule.
-_WAIT: Final = 10.0
 #: Statuses by which the gateway in front says that it passed nothing on: credentials, address, method, format
 #: or rate. Correcting the configuration, or waiting, lets the same message through.
 _NOT_PASSED_ON: Final = frozenset({401, 403, 404, 405, 406, 407, 415, 429})
@@ -43,12 +40,7 @@ class Link:
             ("Content-Type", settings.content_type),
             *((name, value.get_secret_value()) for name, value in settings.headers.items()),
         )
-        self.http = HttpClient(
-            ClientLimits(max_connections=settings.connections, wait_timeout=min(_WAIT, settings.timeout)),
-            tls=settings.tls.made,
-            reactor=context.reactor,
-            monotonic=context.clock.monotonic,
-        )
+        self.http = client_for(settings, context)
         self._urls: dict[str, str] = {}
 
     async def post(self, infno: str, content: bytes) -> Heard:

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, complain, fail, print_json, say
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Exit,
+    JsonOption,
+    complain,
+    fail,
+    print_json,
+    say,
+    table,
+)
 
 app = typer.Typer(
     help="审计日志：验证、出具存证、查看公钥。 / The audit log: verify it, prove entries, show its key.",
@@ -82,6 +92,61 @@ def prove(
         print_json(written)
     for item in written if not as_json else ():
         say(f"索引 {item['index']} {item['event']}：{item['entry']} {item['receipt']}")
+
+
+@app.command()
+def match(
+    message_id: Annotated[str, typer.Argument(help="报文标识或 refusal_id / message id, or refusal_id")],
+    file: Annotated[
+        Path, typer.Argument(help="要核对的文件 / the file in question", exists=True, dir_okay=False)
+    ],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """核对一个文件是否就是当时收到的内容。 / Whether a file is what passed.
+
+    与伙伴争议“当时发的是什么”时使用：对方拿出的文件，与审计日志中受理、拒绝、应答的摘要逐一比较，一字节不同即不符。
+    被拒绝、网关未保存的内容也能核对。退出码 0 有一致的，1 没有。
+
+    For disputes about what was sent: the file that a partner brings is compared with the digests of what was accepted,
+    refused or answered, also of what the gateway never kept. Exit 0 where one is the same, 1 where none is.
+    """
+    from gateway.cli.matching import matches  # noqa: PLC0415
+    from gateway.engine.config import load  # noqa: PLC0415
+    from gateway.store import open_reader  # noqa: PLC0415
+
+    configuration = load(config)
+    with open_reader(configuration.gateway.store) as reader:
+        found = matches(configuration, reader, message_id, file)
+    if not found:
+        raise fail(
+            Exit.PROBLEM,
+            f"没有 {message_id} 带摘要的审计条目",
+            f"no audit entries with a digest about {message_id}",
+        )
+    if as_json:
+        print_json(
+            [
+                {"index": m.index, "event": m.entry.event, "time": m.entry.time, "same": m.same, "why": m.why}
+                for m in found
+            ]
+        )
+    else:
+        table(
+            ("索引 index", "时间 time", "事件 event", "来自或去往 partner", "结果 result"),
+            [
+                (
+                    "" if m.index is None else str(m.index),
+                    m.entry.time.isoformat(timespec="seconds"),
+                    m.entry.event,
+                    m.entry.partner or "",
+                    m.why if m.same is None else "一致 same" if m.same else "不符 other",
+                )
+                for m in found
+            ],
+        )
+    if not any(m.same for m in found):
+        raise typer.Exit(Exit.PROBLEM)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import acts, content
+from gateway.cli import acts, content, erasing
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -248,3 +248,4 @@ def _time(text: str | None, option: str) -> int | None:
 
 acts.add_to(app)
 content.add_to(app)
+erasing.add_to(app)

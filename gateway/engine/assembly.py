@@ -21,6 +21,7 @@ from gateway.engine.assembly_house import House
 from gateway.engine.auditing import AuditLog
 from gateway.engine.clearance import Clearance
 from gateway.engine.config import Configuration, Partner
+from gateway.engine.config_seen import Seen
 from gateway.engine.deliver import Courier, Receiving
 from gateway.engine.gate import Gate
 from gateway.engine.house import HouseTarget
@@ -103,6 +104,7 @@ class Gateway:
             await courier.start()
         await self._start_duties()
         await self._note("gateway.started", version=__version__, bus=type(self.bus).__name__)
+        await self._note_configuration()
         for receiver in self.receivers.values():
             await receiver.start()
         self.log.info("gateway.started", version=__version__, instance=self.instance)
@@ -326,6 +328,14 @@ class Gateway:
         if self.store.exclusive:
             return [self.instance]
         return [*await self.store.live_owners("instance:", self._now()), self.instance]
+
+    async def _note_configuration(self) -> None:
+        """On record where it is not what it was at the last start."""
+        seen = Seen(self.configuration)
+        news = seen.news()
+        if news is not None:
+            await self._note("config.changed", **news)
+            seen.remember()
 
     async def _note(self, event: str, **detail: str | int) -> None:
         entry = self.journal.entry(event, detail={"instance": self.instance, **detail})

@@ -251,7 +251,7 @@ class PartnerInbox:
         for delivery in deliveries:
             if delivery.reply_id is not None:
                 row = await self._parts.store.message(delivery.reply_id)
-                if row is not None:
+                if row is not None and row.body:  # an erased one says no more than the state does
                     reply = self._parts.vault.open_message(row.body, row.id)
                     return Replied(message_id=message_id, reply=reply, repeated=repeated)
         state = deliveries[0].state if deliveries else PENDING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.store.api import AuditRow
 from gateway.store.session import Session, WriteSession
 from gateway.store.states import UNFINISHED
 
@@ -50,3 +51,11 @@ def erase(session: WriteSession, message_id: str) -> bool:
     erased = sum(session.run(ERASE, (b"", b"", id_)) for id_ in ids)
     session.run(UNPREPARE, (message_id,))
     return erased > 0
+
+
+def erase_on_record(session: WriteSession, message_id: str, entry: AuditRow) -> bool:
+    """`erase`, with its audit entry; neither where it cannot be erased."""
+    if not erase(session, message_id):
+        return False
+    session.add_audit([entry])
+    return True

@@ -7,11 +7,10 @@ from typing import Final
 from adapters.bank.online.settings import CdcSettings, XmlSettings
 from adapters.bank.online.words import Doubt, doubt
 from gateway.contract import Context, PartnerDown
-from gateway.transports.http import BadAnswer, ClientLimits, HttpClient, NoAnswer, NotSent
+from gateway.transports.http import BadAnswer, NoAnswer, NotSent
+from gateway.transports.http.calling import client_for
 
 _OK: Final = 200
-#: Longest wait for a free connection: a partner this busy is better tried again by schedule.
-_WAIT: Final = 10.0
 
 
 class Link:
@@ -19,16 +18,7 @@ class Link:
 
     def __init__(self, settings: CdcSettings | XmlSettings, context: Context) -> None:
         self._url, self._timeout = settings.url, settings.timeout
-        self.http = HttpClient(
-            ClientLimits(
-                max_connections=settings.connections,
-                wait_timeout=min(_WAIT, settings.timeout),
-                max_body=settings.answer_limit,
-            ),
-            tls=settings.tls.made,
-            reactor=context.reactor,
-            monotonic=context.clock.monotonic,
-        )
+        self.http = client_for(settings, context, settings.answer_limit)
 
     async def post(self, content: bytes, content_type: str) -> bytes | Doubt:
         """The answer's body.

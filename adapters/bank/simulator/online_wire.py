@@ -1,14 +1,16 @@
-"""HTTP of the simulated online bank: small, and able to misbehave, which a proper server is not."""
+"""HTTP of the simulated online bank, and what can go wrong with it."""
 
 # ruff: noqa: N802  the names are Twisted's
 
 from __future__ import annotations
 
-from typing import Any, Final
-from typing import Protocol as Shape
+from functools import partial
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
+
+from gateway.transports.http.rough import RoughConnection, response
 
 #: kind → what happens.
 KINDS: Final = {
@@ -73,7 +75,7 @@ class Faults:
         return None
 
 
-class Bank(Shape):
+class Bank(Protocol):
     """What answers: a dialect of the simulator."""
 
     faults: Faults
@@ -97,72 +99,32 @@ class Site(Factory):
         self.reactor = reactor
 
     def buildProtocol(self, addr: Any) -> Connection:
-        return Connection(self)
+        return Connection(self.bank, self.reactor)
 
 
-class Connection(Protocol):
-    """One client. Requests on one connection are answered in their order."""
+class Connection(RoughConnection):
+    """One client."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._buffer = b""
-        self._busy = False
+    def __init__(self, bank: Bank, reactor: Any) -> None:
+        super().__init__(reactor)
+        self._bank = bank
 
-    def dataReceived(self, data: bytes) -> None:
-        self._buffer += data
-        self._turn()
-
-    def _turn(self) -> None:
-        while not self._busy:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            total = end + 4 + _length(self._buffer[:end].decode("latin-1"))
-            if len(self._buffer) < total:
-                return
-            body, self._buffer = self._buffer[end + 4 : total], self._buffer[total:]
-            self._request(body)
-
-    def _request(self, body: bytes) -> None:
-        bank = self._site.bank
-        fault = bank.faults.next(bank.function(body))
+    def request(self, head: str, body: bytes) -> None:
+        del head
+        fault = self._bank.faults.next(self._bank.function(body))
         kind = fault.kind if fault is not None else ""
-        transport: Any = self.transport
         if kind == "reset-before":
-            self._busy = True
-            transport.abortConnection()
+            self.abort()
             return
-        answer = _http(bank.answer(body, kind), 500 if kind == "http-500" else 200)
+        answer = response(500 if kind == "http-500" else 200, self._bank.answer(body, kind), "text/plain")
         if kind == "silence":
-            self._busy = True
-        elif kind in ("drop-after", "truncated"):
-            self._busy = True
-            if kind == "truncated":
-                transport.write(answer[: -len(answer) // 3])
-            transport.loseConnection()
+            self.mute()
+        elif kind == "drop-after":
+            self.close()
+        elif kind == "truncated":
+            self.write(answer[: -len(answer) // 3])
+            self.close()
         elif kind == "slow" and fault is not None:
-            self._busy = True
-            self._site.reactor.callLater(fault.seconds, self._late, answer)
+            self.later(fault.seconds, partial(self.write, answer))
         else:
-            transport.write(answer)
-
-    def _late(self, answer: bytes) -> None:
-        if self.connected:
-            transport: Any = self.transport
-            transport.write(answer)
-        self._busy = False
-        self._turn()
-
-
-def _http(body: bytes, status: int) -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (
-        status,
-        len(body),
-        body,
-    )
-
-
-def _length(head: str) -> int:
-    at = head.lower().find("\r\ncontent-length:")
-    value = head[at + 17 :].split("\r\n", 1)[0].strip() if at >= 0 else ""
-    return int(value) if value.isdigit() else 0
+            self.write(answer)

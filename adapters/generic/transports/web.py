@@ -36,8 +36,6 @@ from gateway.contract import (
 )
 from gateway.transports.http import (
     BadAnswer,
-    ClientLimits,
-    HttpClient,
     HttpError,
     HttpResponse,
     NoAnswer,
@@ -45,12 +43,11 @@ from gateway.transports.http import (
     Request,
     ServerLimits,
 )
+from gateway.transports.http.calling import client_for
 from gateway.transports.http.settings import ClientTlsSettings, ServerTlsSettings
 
 Path = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$")]
 
-#: Longest wait for a free connection: a partner this busy is better tried again by schedule.
-_WAIT: Final = 10.0
 #: `HttpError.kind` of failures before a connection stood.
 _UNCONNECTED: Final = frozenset({"dns", "refused", "connect", "connect-timeout", "wait-timeout"})
 
@@ -185,12 +182,7 @@ class WebLink:
     def __init__(self, settings: WebOutbound, context: Context) -> None:
         self.settings = settings
         self._context = context
-        self._http = HttpClient(
-            ClientLimits(max_connections=settings.connections, wait_timeout=min(_WAIT, settings.timeout)),
-            tls=settings.tls.made,
-            reactor=context.reactor,
-            monotonic=context.clock.monotonic,
-        )
+        self._http = client_for(settings, context)
         self._fixed = headers(settings.headers, settings.secret_headers)
 
     async def request(

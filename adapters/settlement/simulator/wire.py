@@ -1,15 +1,16 @@
-"""The simulator's HTTP: small, fast, and able to misbehave on every byte, which a proper server is not."""
+"""The simulator's HTTP, and how it misbehaves."""
 
 # ruff: noqa: N802  the names are Twisted's
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, Final
 
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 
 from adapters.settlement.simulator import spoil
 from adapters.settlement.simulator.books import Envelope, Options
@@ -17,8 +18,8 @@ from adapters.settlement.simulator.control import PREFIX, Control
 from adapters.settlement.simulator.faults import BEFORE, Fault, Faults
 from adapters.settlement.simulator.platform import Platform
 from gateway.transports.http import tif
+from gateway.transports.http.rough import RoughConnection, response
 
-_MAX_HEAD: Final = 32 * 1024
 _JSON: Final = "application/json; charset=utf-8"
 _FILE: Final = "application/octet-stream"
 _DRIPS: Final = 8
@@ -27,13 +28,7 @@ _NONCES: Final = 100_000
 
 def http(status: int, body: bytes, kind: str = "") -> bytes:
     """A response as it goes on the wire: JSON, unless it is a file or the kind says otherwise."""
-    kind = kind or (_FILE if body.startswith(b"PK") else _JSON)
-    return b"HTTP/1.1 %d X\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
-        status,
-        kind.encode(),
-        len(body),
-        body,
-    )
+    return response(status, body, kind or (_FILE if body.startswith(b"PK") else _JSON))
 
 
 class SimulatorSite(Factory):
@@ -87,46 +82,23 @@ def _fields(head: str) -> list[tuple[str, str]]:
     return [(name.strip().lower(), value.strip()) for name, _, value in pairs]
 
 
-class Connection(Protocol):
-    """One client. Requests on one connection are answered in their order."""
+class Connection(RoughConnection):
+    """One client."""
 
     def __init__(self, site: SimulatorSite) -> None:
+        super().__init__(site.reactor)
         self._site = site
-        self._buffer = b""
-        self._busy = False
 
-    def connectionMade(self) -> None:
-        transport: Any = self.transport
-        transport.setTcpNoDelay(True)
-
-    def dataReceived(self, data: bytes) -> None:
-        self._buffer += data
-        self._turn()
-
-    def _turn(self) -> None:
-        while not self._busy and self._buffer:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                if len(self._buffer) > _MAX_HEAD:
-                    self._close()
-                return
-            head = self._buffer[:end].decode("latin-1")
-            total = end + 4 + _content_length(head)
-            if len(self._buffer) < total:
-                return
-            body, self._buffer = self._buffer[end + 4 : total], self._buffer[total:]
-            self._request(head, body)
-
-    def _request(self, head: str, body: bytes) -> None:
+    def request(self, head: str, body: bytes) -> None:
         method, path, *_ = head.split(" ", 2)
         if path.startswith(PREFIX):
-            self._write(http(*self._site.control.answer(method, path, body)))
+            self.write(http(*self._site.control.answer(method, path, body)))
             return
         refused = self._site.refusal(head)
         if refused is not None:
-            self._write(http(401, b'{"error":"%b"}' % refused.encode()))
+            self.write(http(401, b'{"error":"%b"}' % refused.encode()))
         elif method != "POST":
-            self._write(http(405, b"{}"))
+            self.write(http(405, b"{}"))
         else:
             self._business(body)
 
@@ -134,31 +106,30 @@ class Connection(Protocol):
         platform = self._site.platform
         request = platform.read(body)
         if isinstance(request, bytes):
-            self._write(http(200, request))
+            self.write(http(200, request))
             return
         fault = self._site.faults.next(request.infno) if self._site.faults.active else None
         if fault is None:
-            self._write(http(200, platform.handle(request)))
+            self.write(http(200, platform.handle(request)))
         elif fault.kind in BEFORE:
             platform.log(request, fault.kind)
             self._instead(fault)
         elif fault.kind == "delay-before-commit":
-            self._later(fault.seconds, lambda: self._write(http(200, platform.handle(request, fault.kind))))
+            self.later(fault.seconds, lambda: self.write(http(200, platform.handle(request, fault.kind))))
         else:
             self._after(fault, request)
 
     def _instead(self, fault: Fault) -> None:
         """The request is not processed."""
-        transport: Any = self.transport
         if fault.kind == "reset-before":
-            transport.abortConnection()
+            self.abort()
         elif fault.kind == "silence":
-            self._busy = True
+            self.mute()
         elif fault.kind == "refusal":
-            self._write(http(200, self._site.platform.refusal("模拟的业务错误")))
+            self.write(http(200, self._site.platform.refusal("模拟的业务错误")))
         else:
             status = 502 if fault.kind == "http-502" else fault.status
-            self._write(http(status, b"<html>gateway</html>", "text/html"))
+            self.write(http(status, b"<html>gateway</html>", "text/html"))
 
     def _after(self, fault: Fault, request: Envelope) -> None:
         """The request is processed, and something goes wrong with the answer."""
@@ -166,63 +137,24 @@ class Connection(Protocol):
         if fault.kind == "delivered-twice":
             answer = self._site.platform.handle(request, fault.kind)
         if fault.kind == "delay-after-commit":
-            self._later(fault.seconds, lambda: self._write(http(200, answer)))
+            self.later(fault.seconds, lambda: self.write(http(200, answer)))
         elif fault.kind == "drop-after-commit":
-            self._close()
+            self.close()
         elif fault.kind == "answer-twice":
-            self._write(http(200, answer) * 2)
+            self.write(http(200, answer) * 2)
         elif fault.kind == "truncated":
-            self._write(http(200, answer)[: -len(answer) // 2])
-            self._close()
+            self.write(http(200, answer)[: -len(answer) // 2])
+            self.close()
         elif fault.kind == "http-502-after-commit":
-            self._write(http(502, b"<html>gateway</html>", "text/html"))
+            self.write(http(502, b"<html>gateway</html>", "text/html"))
         elif fault.kind == "slow-drip":
             self._drip(http(200, answer), fault.seconds)
         else:
-            self._write(http(200, spoil.spoil(fault.kind, answer, self._site.platform)))
+            self.write(http(200, spoil.spoil(fault.kind, answer, self._site.platform)))
 
     def _drip(self, wire: bytes, seconds: float) -> None:
-        self._busy = True
         size = max(1, -(-len(wire) // _DRIPS))
         pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
-        for number, piece in enumerate(pieces):
-            last = number == len(pieces) - 1
-            self._site.reactor.callLater(seconds * number / _DRIPS, self._piece, piece, last)
-
-    def _piece(self, piece: bytes, last: bool) -> None:
-        self._write(piece)
-        if last:
-            self._free()
-
-    def _later(self, seconds: float, work: Callable[[], None]) -> None:
-        self._busy = True
-
-        def run() -> None:
-            # The transaction is the platform's: it goes on though the client has gone away.
-            work()
-            self._free()
-
-        self._site.reactor.callLater(seconds, run)
-
-    def _free(self) -> None:
-        self._busy = False
-        self._turn()
-
-    def _write(self, data: bytes) -> None:
-        transport: Any = self.transport
-        if transport is not None and self.connected:
-            transport.write(data)
-
-    def _close(self) -> None:
-        self._busy = True
-        transport: Any = self.transport
-        if transport is not None:
-            transport.loseConnection()
-
-
-def _content_length(head: str) -> int:
-    at = head.lower().find("\r\ncontent-length:")
-    if at < 0:
-        return 0
-    value = head[at + 17 :].split("\r\n", 1)[0].strip()
-    return int(value) if value.isdigit() else 0
+        for number, piece in enumerate(pieces[:-1]):
+            self._site.reactor.callLater(seconds * number / _DRIPS, self.write, piece)
+        self.later(seconds * (len(pieces) - 1) / _DRIPS, partial(self.write, pieces[-1]))

@@ -142,7 +142,10 @@ async def test_every_fault_of_a_settlement_has_its_outcome(tmp_path: Path, kind:
         assert isinstance(outcome, expected), outcome
         assert "示例" not in getattr(outcome, "reason", "") or isinstance(outcome, Rejected)
         if kind == "delay-before-commit":
-            await sleep(0.4)
+            for _ in range(100):
+                if it.in_force:
+                    break
+                await sleep(0.05)
         assert it.in_force == effects
         # Whatever happened, the prepared message may be sent again without a second effect.
         await it.sender.send(message, prepared)

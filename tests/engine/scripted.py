@@ -245,7 +245,7 @@ class Scene:
     async def states(self, message_id: str) -> list[str]:
         return [d.state for d in await self.gateway.store.deliveries_of(message_id)]
 
-    async def reaches(self, message_id: str, state: str, seconds: float = 15.0) -> None:
+    async def reaches(self, message_id: str, state: str, seconds: float = 30.0) -> None:
         """Waits until the message's delivery is in a state."""
         for _ in range(int(seconds / 0.05)):
             if await self.states(message_id) == [state]:

@@ -107,7 +107,7 @@ class Postgresql:
 
     def _wait(self) -> None:
         assert self._server is not None
-        until = time.monotonic() + 20
+        until = time.monotonic() + 90  # recovery after a kill, on a disk that others use as well
         while time.monotonic() < until and self._server.poll() is None:
             if self._ready():
                 return

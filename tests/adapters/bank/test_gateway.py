@@ -143,7 +143,7 @@ def test_a_batch_its_results_and_the_days_reconciliation(place: Place) -> None:
     today = time.strftime("%Y%m%d", time.gmtime(time.time() + 8 * 3600))
     place.order(f"reconcile-{today}")
     place.until(lambda: place.results("reconciliation"))
-    assert all(state == "accepted" for states in place.states().values() for state in states)
+    place.until(lambda: all(s == "accepted" for states in place.states().values() for s in states))
     assert place.audited()
 
 

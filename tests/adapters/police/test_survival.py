@@ -33,7 +33,7 @@ def offered(delivery: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {"survival": {**facts, **changes}}
 
 
-async def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(true: Callable[[], Any], seconds: float = 30.0) -> None:
     for _ in range(int(seconds / 0.02)):
         if true():
             return

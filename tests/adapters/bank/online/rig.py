@@ -164,7 +164,7 @@ async def rig(folder: Path, kind: str = "cmb-cdc", progress: int = 1, **changes:
         assert bank.bank.wrong == [], "the bank found requests wrong"
 
 
-async def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(true: Callable[[], Any], seconds: float = 30.0) -> None:
     for _ in range(int(seconds / 0.02)):
         if true():
             return

@@ -62,7 +62,7 @@ async def deliver(bus: Bus, url: str) -> None:
         sent.addCallback(lambda _: delivered.ack())
 
     await bus.declare(QUEUE, ["#.floor"])
-    await bus.consume(QUEUE, take, 64)
+    await bus.consume(QUEUE, take, 128)
     print("ready", flush=True)
 
 

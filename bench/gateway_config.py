@@ -14,7 +14,7 @@ store: {{url: "{store}"}}
 bus: {{kind: {bus}, url: "{amqp}"}}
 audit: {{origin: bench.example/audit}}
 admin: {{listen: "127.0.0.1:{admin}"}}
-engine: {{sweep_interval: 500ms, in_flight: 64}}
+engine: {{sweep_interval: 500ms, in_flight: 128}}
 logs: {{level: info, file: ../gateway.log}}
 """
 _HOSPITAL = """\

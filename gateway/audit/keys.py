@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -65,6 +66,70 @@ def load_signer(name: str, key_file: Path) -> Ed25519Signer:
     if not isinstance(key, Ed25519PrivateKey):
         raise BadKeyFile(f"{key_file} is not an Ed25519 key: point to the log's key")
     return Ed25519Signer(name, key)
+
+
+def earlier_keys(key_file: Path) -> list[Path]:
+    """The files of keys that came before the one in `key_file` and still sign beside it, by name."""
+    return sorted(key_file.parent.glob(f"{key_file.stem}-{'[0-9a-f]' * 8}{key_file.suffix}"))
+
+
+def load_signers(name: str, key_file: Path) -> list[Ed25519Signer]:
+    """Everybody who signs: the key in `key_file` first, then earlier ones, so that whoever holds an older verifier key can go
+    on checking. Raises as `load_signer`."""
+    found = [load_signer(name, file) for file in (key_file, *earlier_keys(key_file))]
+    return list({signer.key_id: signer for signer in reversed(found)}.values())[::-1]
+
+
+def draft_key(name: str, key_file: Path) -> Ed25519Signer:
+    """A new key beside the one in `key_file`, not in force yet. The draft of a change that was interrupted is thrown away:
+    nothing was ever signed with it. Raises as `create_signer`."""
+    draft = _draft(key_file)
+    draft.unlink(missing_ok=True)
+    return create_signer(name, draft)
+
+
+def change_key(name: str, key_file: Path) -> None:
+    """Puts the draft in force; the key that was in `key_file` goes on signing beside it. Durable step by step.
+
+    Raises:
+        BadKeyFile: there is no key to change, or no draft, or one cannot be used.
+    """
+    load_signer(name, _draft(key_file))
+    old = load_signer(name, key_file)
+    with suppress(FileExistsError):
+        os.link(key_file, key_file.with_name(f"{key_file.stem}-{old.key_id.hex()}{key_file.suffix}"))
+    _sync_folder(key_file.parent)
+    _draft(key_file).rename(key_file)
+    _sync_folder(key_file.parent)
+
+
+def _draft(key_file: Path) -> Path:
+    return key_file.with_name(key_file.name + ".new")
+
+
+def retire_key(key_file: Path, key_id: str) -> Path:
+    """An earlier key signs no more; returns the file it is in now, which no program reads.
+
+    Raises:
+        BadKeyFile: there is no such key.
+    """
+    file = key_file.with_name(f"{key_file.stem}-{key_id}{key_file.suffix}")
+    away = file.with_suffix(".retired")
+    try:
+        file.rename(away)
+    except FileNotFoundError:
+        raise BadKeyFile(f"{file} is not there: see `gateway audit key`") from None
+    _sync_folder(key_file.parent)
+    return away
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_vkey(vkey: str, vkey_file: Path) -> None:

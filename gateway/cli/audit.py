@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.acts import ReasonOption
 from gateway.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -18,6 +19,7 @@ from gateway.cli.output import (
     say,
     table,
 )
+from gateway.cli.person import actor, checked_reason, journal_of
 
 app = typer.Typer(
     help="审计日志：验证、出具存证、查看公钥。 / The audit log: verify it, prove entries, show its key.",
@@ -153,24 +155,132 @@ def match(
 def key(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """显示验证公钥。 / Show the log's verifier key.
 
-    可交给任何需要验证的人；绝不显示私钥。 / For whoever wants to verify; never the signing key.
+    可交给任何需要验证的人；绝不显示私钥。更换过密钥而旧密钥尚未停用的，旧公钥列在其后。
+
+    For whoever wants to verify; never the signing key. After a change, keys that still sign beside it follow.
     """
-    from gateway.audit import load_signer  # noqa: PLC0415
+    from gateway.audit.keys import load_signers  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
 
     configuration = load(config)
+    _require_key(configuration)
     origin = configuration.gateway.audit.origin
+    vkey, *earlier = [one.vkey for one in load_signers(origin, configuration.audit_key_file)]
+    if as_json:
+        print_json({"origin": origin, "vkey": vkey, "earlier": earlier})
+        return
+    for line in (vkey, *earlier):
+        say(line)
+
+
+@app.command("change-key")
+def change_key(
+    reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False
+) -> None:
+    """更换签名密钥；新旧密钥并行签名，直到旧密钥停用。 / A new signing key; the old one signs beside it until it is retired.
+
+    重启网关后生效。此后每个检查点和回执都有新旧两个签名，持旧公钥的伙伴照常验证。新公钥写入审计日志，由旧密钥的签名担保。
+    把新公钥交给全部伙伴后，用 audit retire-key 停用旧密钥。私钥泄露时应尽快停用。
+
+    In force when the gateway is started again. From then on checkpoints and receipts bear both signatures, so that partners
+    with the old verifier key go on as before; the new one stands in the log, vouched for by the old one. When all partners
+    have it: `audit retire-key`; at once where the old key got out.
+    """
+    why = checked_reason(reason)
+    from gateway.audit import keys  # noqa: PLC0415
+    from gateway.engine.config import load  # noqa: PLC0415
+
+    configuration = load(config)
+    _require_key(configuration)
+    origin, file = configuration.gateway.audit.origin, configuration.audit_key_file
+    old = keys.load_signer(origin, file)
+    new = keys.draft_key(origin, file)
+    _record(configuration, "audit.key-changing", {"old": old.vkey, "new": new.vkey, "reason": why})
+    keys.change_key(origin, file)
+    if as_json:
+        print_json({"vkey": new.vkey, "earlier": old.vkey})
+        return
+    say(f"新公钥 {new.vkey}", f"new verifier key {new.vkey}")
+    say(
+        "请备份密钥文件，重启网关，再把新公钥交给伙伴",
+        "back the key files up, start the gateway again, hand the new key out",
+    )
+    say(
+        f"全部伙伴收到后：gateway audit retire-key {old.key_id.hex()}",
+        f"when all have it: gateway audit retire-key {old.key_id.hex()}",
+    )
+
+
+@app.command("retire-key")
+def retire_key(
+    key_id: Annotated[
+        str, typer.Argument(metavar="KEY", help="旧公钥中间的 8 位编号 / the 8 digits within the old key")
+    ],
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """停用旧签名密钥。 / An earlier signing key signs no more.
+
+    重启网关后生效。旧回执仍用旧公钥验证，请保留公钥；此后的检查点和回执只能用新公钥验证。
+
+    In force when the gateway is started again. Receipts of before are still checked with the old verifier key, so keep
+    that; later ones with the new key alone.
+    """
+    why = checked_reason(reason)
+    from gateway.audit import keys  # noqa: PLC0415
+    from gateway.audit.checkpoint import open_checkpoint  # noqa: PLC0415
+    from gateway.audit.errors import BadNote  # noqa: PLC0415
+    from gateway.engine.config import load  # noqa: PLC0415
+
+    configuration = load(config)
+    _require_key(configuration)
+    signer, *earlier = keys.load_signers(configuration.gateway.audit.origin, configuration.audit_key_file)
+    if key_id == signer.key_id.hex():
+        raise fail(
+            Exit.PROBLEM, "这是当前密钥，请先 audit change-key", "it is the present key: change it first"
+        )
+    try:
+        open_checkpoint(_read(configuration.audit_folder / "checkpoint"), [signer.verifier])
+    except BadNote:
+        raise fail(
+            Exit.PROBLEM,
+            "最新检查点还没有新密钥的签名：请先启动网关，一两秒后再试",
+            "the published checkpoint is not signed by the new key yet: start the gateway, then try again in a second",
+        ) from None
+    if key_id not in [one.key_id.hex() for one in earlier]:
+        raise fail(
+            Exit.PROBLEM,
+            f"没有旧密钥 {key_id}，见 audit key",
+            f"there is no earlier key {key_id}: see `audit key`",
+        )
+    _record(configuration, "audit.key-retiring", {"key": key_id, "reason": why})
+    away = keys.retire_key(configuration.audit_key_file, key_id)
+    if as_json:
+        print_json({"retired": key_id, "file": str(away)})
+        return
+    say(
+        f"密钥 {key_id} 已停用，存于 {away}；请重启网关",
+        f"{key_id} signs no more, and is in {away}; start the gateway again",
+    )
+
+
+def _require_key(configuration: Any) -> None:
     if not configuration.audit_key_file.exists():
         raise fail(
             Exit.UNAVAILABLE,
             "尚无签名密钥，网关首次启动时生成",
             "there is no key yet: the gateway makes it when it first starts",
         )
-    vkey = load_signer(origin, configuration.audit_key_file).vkey
-    if as_json:
-        print_json({"origin": origin, "vkey": vkey})
-    else:
-        say(vkey)
+
+
+def _record(configuration: Any, event: str, detail: dict[str, str | int]) -> None:
+    from gateway.store import open_clerk  # noqa: PLC0415
+    from gateway.store.api import Record  # noqa: PLC0415
+
+    entry = journal_of(configuration).entry(event, actor=actor(), detail=detail)
+    with open_clerk(configuration.gateway.store) as clerk:
+        clerk.record(Record((entry,)))
 
 
 def _read(file: Path) -> bytes:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from gateway.audit.keys import create_signer, load_signer, write_vkey
+from gateway.audit.keys import create_signer, load_signers, write_vkey
 from gateway.audit.service import integrator
 from gateway.engine.config import Configuration
 from gateway.store import SqlStore
@@ -29,9 +29,12 @@ class AuditLog:
         """Makes the key where there is none, and opens the folder."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._key.parent.mkdir(parents=True, exist_ok=True)
-        exists = self._key.exists()
-        signer = load_signer(self._origin, self._key) if exists else create_signer(self._origin, self._key)
+        if not self._key.exists():
+            create_signer(self._origin, self._key)
+        signer, *earlier = load_signers(self._origin, self._key)
         write_vkey(signer.vkey, self._folder / "vkey")
+        for one in earlier:
+            write_vkey(one.vkey, self._folder / f"vkey-{one.key_id.hex()}")
         await self._store.host(_SERVICE, integrator, self._folder, self._origin, self._key)
 
     async def step(self) -> None:

@@ -38,6 +38,8 @@ COMMANDS = [
     ["audit", "prove"],
     ["audit", "match"],
     ["audit", "key"],
+    ["audit", "change-key"],
+    ["audit", "retire-key"],
     ["feed", "list"],
     ["feed", "peek"],
     ["partner", "list"],

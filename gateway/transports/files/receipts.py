@@ -166,8 +166,9 @@ class Receipts:
             if not self._speaks_of(name, message_id):
                 continue  # fetched and deleted, or another file's by now
             key = self._folder / "vkey"
-            if not key.exists():
-                place(key, f"{evidence.vkey}\n".encode())
+            known = key.read_text("utf-8").splitlines() if key.exists() else []
+            if evidence.vkey not in known:  # earlier keys stay: earlier receipts need them
+                place(key, "".join(f"{line}\n" for line in (evidence.vkey, *known)).encode())
             if evidence.salt is not None:
                 place(self._folder / (name + _SALT), f"{evidence.salt.hex()}\n".encode())
             place(self._folder / (name + _ENTRY), evidence.entry)

@@ -276,6 +276,7 @@ async def test_a_receipt_gets_its_proof_also_after_a_restart(tmp_path: Path) -> 
     await watcher.look()
     names = ["HOWTO-verify.txt", "a.txt.receipt.json"]
     assert place.names("receipts") == names
+    (tmp_path / "receipts" / "vkey").write_text("of before\n")  # the log's key was changed meanwhile
     sha256 = hashlib.sha256(CONTENT).hexdigest()
     place.harness.inbox.proofs[f"m-{sha256}"] = Evidence(
         index=1, entry=b"{}", proof=b"proof", vkey="key", salt=b"\1" * 16
@@ -285,7 +286,7 @@ async def test_a_receipt_gets_its_proof_also_after_a_restart(tmp_path: Path) -> 
     await again._receipts.prove()
     ours = ["a.txt.receipt.entry", "a.txt.receipt.json", "a.txt.receipt.salt", "a.txt.receipt.tlog-proof"]
     assert place.names("receipts") == ["HOWTO-verify.txt", *ours, "vkey"]
-    assert (tmp_path / "receipts" / "vkey").read_text() == "key\n"
+    assert (tmp_path / "receipts" / "vkey").read_text() == "key\nof before\n"
     place.put("a.txt", CONTENT + b" ")  # the proof of the earlier file says nothing of this one
     await watcher.look()
     assert "a.txt.receipt.tlog-proof" not in place.names("receipts")

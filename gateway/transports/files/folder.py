@@ -20,7 +20,7 @@ from gateway.transports.files.leaving import Before, Deposit, Deposited, Found, 
 from gateway.transports.files.local import TAKING, LocalWatcher
 from gateway.transports.files.taking import Taker
 from gateway.transports.files.threads import in_thread
-from gateway.transports.files.whole import holds, last_of, part_of, put
+from gateway.transports.files.whole import Appeared, holds, last_of, part_of, put
 
 
 class FolderInbound(Watched):
@@ -113,7 +113,7 @@ class FolderDeposit:
             put(file, content, own, before)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            if last_of(file, own).exists():
+            if isinstance(error, Appeared) or last_of(file, own).exists():
                 zh, en = f"文件已放入，但未确认落盘：{reason}", f"put there, maybe not durable: {reason}"
                 raise Uncertain(zh, en) from None
             raise PartnerDown(f"无法写入目录：{reason}", f"the folder cannot be written: {reason}") from None

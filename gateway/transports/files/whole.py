@@ -13,6 +13,10 @@ from gateway.transports.files.content import Content, digests, pieces
 from gateway.transports.files.names import shortened
 
 
+class Appeared(OSError):
+    """The last step was taken, and could not be made durable: whoever looks there may have the file already."""
+
+
 def put(
     file: Path, content: Content, companions: tuple[str, ...] = (), before: Callable[[], None] = lambda: None
 ) -> None:
@@ -22,15 +26,23 @@ def put(
     rename, or where it stands there; while the part is there, the rename has not happened.
 
     Raises:
+        Appeared: all is there under its name, or was for a moment, and may not be durable.
         OSError: the folder is not there, or is full; the file has not appeared, or its last companion has not.
     """
     if holds(file, content):
         before()
     else:
-        place(file, content, before)
-        sync(file.parent)
+        _appear(file, content, not companions, before)
     for name, told in written(file.name, content, companions):
-        write(file.with_name(name), told)
+        _appear(file.with_name(name), told, name == beside(file, companions[-1]).name)
+
+
+def _appear(file: Path, content: Content, last: bool, before: Callable[[], None] = lambda: None) -> None:
+    place(file, content, before)
+    try:
+        sync(file.parent)
+    except OSError as error:
+        raise (Appeared(*error.args) if last else error) from None
 
 
 def last_of(file: Path, companions: tuple[str, ...]) -> Path:

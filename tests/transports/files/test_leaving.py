@@ -168,6 +168,29 @@ async def test_what_may_not_be_durable_is_uncertain(tmp_path: Path, monkeypatch:
         await deposit.put("a.txt", CONTENT)
 
 
+@pytest.mark.parametrize("companion", ["none", ".ok"])
+async def test_what_was_taken_before_it_was_durable_is_uncertain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, companion: str
+) -> None:
+    """Nobody may put it there again: the partner has it."""
+    deposit = FolderOutbound.model_validate(
+        {"kind": "folder", "path": tmp_path / "out", "companion": companion}
+    ).deposit(Harness(tmp_path / "state").context)
+    (tmp_path / "out").mkdir()
+    last = "a.txt" if companion == "none" else "a.txt.ok"
+
+    def taken(folder: Path) -> None:
+        if (folder / last).exists():
+            for name in os.listdir(folder):
+                (folder / name).unlink()
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("gateway.transports.files.whole.sync", taken)
+    with pytest.raises(Uncertain):
+        await deposit.put("a.txt", CONTENT)
+    assert await deposit.look("a.txt", CONTENT) == "unknown"
+
+
 async def test_a_full_disk_leaves_nothing_half(tmp_path: Path) -> None:
     deposit = FolderOutbound.model_validate({"kind": "folder", "path": tmp_path / "out"}).deposit(
         Harness(tmp_path / "state").context

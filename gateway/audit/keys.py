@@ -24,6 +24,7 @@ from gateway.audit.note import (
     Verifier,
     split_vkey,
 )
+from gateway.store.filelock import belong
 
 
 def create_signer(name: str, key_file: Path) -> Ed25519Signer:
@@ -41,6 +42,7 @@ def create_signer(name: str, key_file: Path) -> Ed25519Signer:
     except FileExistsError:
         raise BadKeyFile(f"{key_file} exists: use it, or choose another name") from None
     with os.fdopen(handle, "wb") as file:
+        belong(handle, key_file)
         file.write(pem)
         file.flush()
         os.fsync(handle)
@@ -77,7 +79,7 @@ def load_signers(name: str, key_file: Path) -> list[Ed25519Signer]:
     """Everybody who signs: the key in `key_file` first, then earlier ones, so that whoever holds an older verifier key can go
     on checking. Raises as `load_signer`."""
     found = [load_signer(name, file) for file in (key_file, *earlier_keys(key_file))]
-    return list({signer.key_id: signer for signer in reversed(found)}.values())[::-1]
+    return list({signer.key_id: signer for signer in found}.values())
 
 
 def draft_key(name: str, key_file: Path) -> Ed25519Signer:

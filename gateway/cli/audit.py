@@ -189,14 +189,16 @@ def change_key(
     why = checked_reason(reason)
     from gateway.audit import keys  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
+    from gateway.store.filelock import exclusively  # noqa: PLC0415
 
     configuration = load(config)
     _require_key(configuration)
     origin, file = configuration.gateway.audit.origin, configuration.audit_key_file
-    old = keys.load_signer(origin, file)
-    new = keys.draft_key(origin, file)
-    _record(configuration, "audit.key-changing", {"old": old.vkey, "new": new.vkey, "reason": why})
-    keys.change_key(origin, file)
+    with exclusively(file.parent):  # a second one would throw this one's draft away
+        old = keys.load_signer(origin, file)
+        new = keys.draft_key(origin, file)
+        _record(configuration, "audit.key-changing", {"old": old.vkey, "new": new.vkey, "reason": why})
+        keys.change_key(origin, file)
     if as_json:
         print_json({"vkey": new.vkey, "earlier": old.vkey})
         return

@@ -29,16 +29,18 @@ def erase(
 ) -> None:
     """删除一条报文的内容。 / Erase what a message holds.
 
-    原文、规范报文、外发内容、答复和附件都删除，不可恢复；信封、投递结果和审计条目保留。审计日志中的摘要从此不能再对上任何内容。
+    原文、规范报文、外发内容、答复、前置核验的问答和附件都删除，不可恢复；信封、投递结果和审计条目保留。审计日志中的摘要从此不能再对上任何内容。
     付款台账中的收付款人资料、已送出的文件、备份和伙伴处的内容不受影响。投递全部了结后才能删除。
 
-    As received, canonical, as sent, replies and attachments, for good; envelope, outcomes and audit entries stay, whose
+    As received, canonical, as sent, replies, what was asked about it first, and attachments, for good; envelope, outcomes and audit entries stay, whose
     digests match nothing any more. Not the book of payments, files that were handed over, backups, or what partners have.
     Only when all its deliveries have ended.
     """
     why = checked_reason(reason)
     from gateway.cli.lookup import the_message  # noqa: PLC0415
+    from gateway.engine.clearance import question_key  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
+    from gateway.engine.routes import GATEWAY  # noqa: PLC0415
     from gateway.store import open_reader  # noqa: PLC0415
 
     configuration = load(config)
@@ -46,6 +48,10 @@ def erase(
         row = reader.message(the_message(reader, message))
         assert row is not None
         deliveries = reader.deliveries_of(row.id)
+        asked = reader.by_partner_id(GATEWAY, question_key(row.id))
+    # What the gateway asked about it first holds the same person's data.
+    questions = [] if asked is None else [asked.message.id]
+    deliveries += [] if asked is None else asked.deliveries
     _require_erasable(row, deliveries)
     if not confirm:
         raise fail(
@@ -54,7 +60,7 @@ def erase(
             f"what {row.id} holds will be gone for good. To go on add --confirm",
         )
     claims = [row.id, *(d.reply_id for d in deliveries if d.reply_id is not None)]
-    _carry_out(configuration, row, claims, why)
+    _carry_out(configuration, row, questions, claims, why)
     if as_json:
         print_json({"message": row.id, "erased": True})
         return
@@ -75,7 +81,9 @@ def _require_erasable(row: MessageRow, deliveries: list[DeliveryRow]) -> None:
         )
 
 
-def _carry_out(configuration: Configuration, row: MessageRow, claims: list[str], reason: str) -> None:
+def _carry_out(
+    configuration: Configuration, row: MessageRow, questions: list[str], claims: list[str], reason: str
+) -> None:
     """The message first: an attachment without one is removed by the running gateway, too."""
     from gateway.store import open_clerk  # noqa: PLC0415
     from gateway.store.changes import erase_on_record  # noqa: PLC0415
@@ -91,7 +99,7 @@ def _carry_out(configuration: Configuration, row: MessageRow, claims: list[str],
         detail={"reason": reason},
     )
     with open_clerk(configuration.gateway.store) as clerk:
-        if not clerk.work(erase_on_record, row.id, entry):
+        if not clerk.work(erase_on_record, [row.id, *questions], entry):
             raise fail(
                 Exit.PROBLEM,
                 "刚刚有新的投递或状态变化，未删除：请再看一次",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -40,8 +41,11 @@ KeyArgument = Annotated[
     str, typer.Argument(metavar="KEY", help="密钥编号，见 key list / its id, see key list")
 ]
 
-#: Rows of one transaction: a few milliseconds, for which the running gateway waits.
-_BATCH: Final = 100
+#: Rows of one transaction, for which the running gateway waits, and seconds that it has to itself after each.
+_BATCH: Final = 20
+_PAUSE: Final = 0.005
+#: Seconds until whatever was begun under the old key before a rotation has been handed in.
+_TAKEN_OVER: Final = 60.0
 
 
 @app.command("list")
@@ -109,26 +113,30 @@ def reseal(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     Beside a running gateway, too. It may be interrupted: the same command goes on. Then old keys can be retired.
     """
     from gateway.engine.config import load  # noqa: PLC0415
-    from gateway.store.filelock import exclusively  # noqa: PLC0415
 
     configuration = load(config)
     ring = _ring(configuration)
-    chest = _chest(configuration, ring)
-    try:
-        with exclusively(configuration.data_dir, wait=False):
-            seen, renewed = _reseal_rows(configuration, ring), _reseal_attachments(chest)
-    except BlockingIOError:
-        raise fail(
-            Exit.UNAVAILABLE, "另一个 key reseal 正在执行", "another `key reseal` is at work"
-        ) from None
-    _record(configuration, "key.resealed", {"current": ring.current, "rows": seen, "attachments": renewed})
+    damaged: list[str] = []
+    with _alone(configuration):
+        seen = _reseal_rows(configuration, ring, damaged)
+        renewed = _reseal_attachments(_chest(configuration, ring), damaged)
+    facts: dict[str, str | int] = {"current": ring.current, "rows": seen, "attachments": renewed}
+    _record(configuration, "key.resealed", {**facts, "damaged": len(damaged)})
     if as_json:
-        print_json({"current": ring.current, "rows": seen, "attachments": renewed})
-        return
-    say(
-        f"已检查 {seen} 行，重新加密附件 {renewed} 个，均用密钥 {ring.current}",
-        f"{seen} rows gone through, {renewed} attachments sealed anew, all under {ring.current}",
-    )
+        print_json({**facts, "damaged": damaged})
+    else:
+        say(
+            f"已检查 {seen} 行，重新加密附件 {renewed} 个，均用密钥 {ring.current}",
+            f"{seen} rows gone through, {renewed} attachments sealed anew, all under {ring.current}",
+        )
+    if damaged:
+        for place in damaged if not as_json else ():
+            say(f"  {place}")
+        raise fail(
+            Exit.PROBLEM,
+            f"以上 {len(damaged)} 处无法解密（损坏，或密钥不在环中），保持原样：请从备份恢复",
+            f"{len(damaged)} of them do not open (damaged, or their key is not in the ring) and were left: restore them",
+        )
 
 
 @app.command()
@@ -150,9 +158,10 @@ def retire(
 
     configuration = load(config)
     ring = _ring(configuration)
-    _require_retirable(configuration, ring, key)
-    _record(configuration, "key.retiring", {"key": key, "reason": why})
-    away = ring.retire(key)
+    with _alone(configuration):
+        _require_retirable(configuration, ring, key)
+        _record(configuration, "key.retiring", {"key": key, "reason": why})
+        away = ring.retire(key)
     if as_json:
         print_json({"retired": key, "file": str(away)})
         return
@@ -164,24 +173,13 @@ def retire(
 
 
 def _require_retirable(configuration: Configuration, ring: KeyRing, key_id: str) -> None:
-    from gateway.store import open_reader  # noqa: PLC0415
-    from gateway.store.reseal import unfinished  # noqa: PLC0415
 
     known = {key.id: key for key in ring.keys}
     if key_id not in known:
         raise fail(Exit.PROBLEM, f"密钥环中没有 {key_id}", f"{key_id} is not in the ring")
     if known[key_id].current:
         raise fail(Exit.PROBLEM, "这是当前密钥，请先 key rotate", "it is the current key: rotate first")
-    made = known[ring.current].made
-    with open_reader(configuration.gateway.store) as reader:
-        owed = reader.ask(unfinished, int(made.timestamp() * 1000)) if made else 0
-    if owed:
-        raise fail(
-            Exit.PROBLEM,
-            f"换用新密钥前受理的报文还有 {owed} 笔投递未完，消息总线上可能有用旧密钥加密的副本：请先处理（message work）",
-            f"{owed} deliveries of before the rotation are unfinished, and copies under the old key may be on the bus:"
-            " see `message work`",
-        )
+    _require_taken_over(configuration, ring, key_id, known[ring.current].made)
     rows, attachments = _sealed_under(configuration, ring, key_id)
     if rows or attachments:
         raise fail(
@@ -191,7 +189,68 @@ def _require_retirable(configuration: Configuration, ring: KeyRing, key_id: str)
         )
 
 
-def _reseal_rows(configuration: Configuration, ring: KeyRing) -> int:
+def _require_taken_over(
+    configuration: Configuration, ring: KeyRing, key_id: str, made: dt.datetime | None
+) -> None:
+    """Nobody seals with the old key any more, and nothing that was sealed with it is on its way."""
+    from gateway.store import open_reader  # noqa: PLC0415
+    from gateway.store.keyring import SEALING  # noqa: PLC0415
+    from gateway.store.reads import live_owners  # noqa: PLC0415
+    from gateway.store.reseal import unfinished  # noqa: PLC0415
+
+    taken_over = made.timestamp() + _TAKEN_OVER if made else 0.0
+    now = time.time()
+    with open_reader(configuration.gateway.store) as reader:
+        using = reader.ask(live_owners, f"{SEALING}{key_id}:", int(now * 1000))
+        owed = reader.ask(unfinished, int(taken_over * 1000))
+    if using:
+        raise fail(
+            Exit.PROBLEM,
+            f"运行中的网关 {using[0]} 还在用它加密：查看其日志，密钥文件是否可读（属主、权限）",
+            f"the running gateway {using[0]} still seals with it: look at its log, and whether it can read the key file",
+        )
+    if now < taken_over:
+        raise fail(
+            Exit.PROBLEM,
+            f"刚刚换用新密钥，请在 {int(taken_over - now) + 1} 秒后再试",
+            f"the new key has only just come: try again in {int(taken_over - now) + 1} seconds",
+        )
+    if owed:
+        raise fail(
+            Exit.PROBLEM,
+            f"换用新密钥前受理的报文还有 {owed} 笔投递未完，消息总线上可能有用旧密钥加密的副本：请先处理（message work）",
+            f"{owed} deliveries of before the rotation are unfinished, and copies under the old key may be on the bus:"
+            " see `message work`",
+        )
+    drafts = _chest(configuration, ring).drafts()
+    if drafts:
+        raise fail(
+            Exit.PROBLEM,
+            f"有 {drafts} 个附件正在写入，可能用的是旧密钥：请稍后再试；一直存在的，重启网关即清除",
+            f"{drafts} attachments are being written, maybe under the old key: try later; a start of the gateway removes"
+            " what was left behind",
+        )
+
+
+@contextmanager
+def _alone(configuration: Configuration) -> Iterator[None]:
+    """Two that reseal at once would write the same drafts, and none may begin while a key leaves."""
+    from gateway.store.filelock import exclusively  # noqa: PLC0415
+
+    folder = configuration.data_dir / "chest"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        with exclusively(folder, wait=False):
+            yield
+    except BlockingIOError:
+        raise fail(
+            Exit.UNAVAILABLE,
+            "另一个 key reseal 或 retire 正在执行",
+            "another `key reseal` or `retire` is at work",
+        ) from None
+
+
+def _reseal_rows(configuration: Configuration, ring: KeyRing, damaged: list[str]) -> int:
     from gateway.store import open_clerk, open_reader  # noqa: PLC0415
     from gateway.store.reseal import reseal_batch, rows  # noqa: PLC0415
 
@@ -201,19 +260,30 @@ def _reseal_rows(configuration: Configuration, ring: KeyRing) -> int:
         open_clerk(configuration.gateway.store) as clerk,
         _shown("数据库 / database", total) as advance,
     ):
+        # On PostgreSQL a row at a time: whoever holds some and waits for others could stand in the gateway's way.
+        size = _BATCH if configuration.gateway.store.url.get_secret_value().startswith("sqlite") else 1
         place: str | None = ""
+        done = 0
         while place is not None:
-            place = clerk.work(reseal_batch, ring, place, _BATCH)
-            advance(_BATCH)
+            place = clerk.work(reseal_batch, ring, place, size, damaged)
+            advance(size)
+            done += size
+            if done % _BATCH == 0:
+                time.sleep(_PAUSE)
     return total
 
 
-def _reseal_attachments(chest: Chest) -> int:
+def _reseal_attachments(chest: Chest, damaged: list[str]) -> int:
+    from gateway.contract import ConfigError  # noqa: PLC0415
+
     claims = [claim for shelf in chest.shelves() for claim in chest.claims_on(shelf)]
     renewed = 0
     with _shown("附件 / attachments", len(claims)) as advance:
         for claim in claims:
-            renewed += chest.reseal(claim)
+            try:
+                renewed += chest.reseal(claim)
+            except ConfigError:
+                damaged.append(f"chest {claim}")
             advance(1)
     return renewed
 
@@ -227,7 +297,17 @@ def _sealed_under(configuration: Configuration, ring: KeyRing, key_id: str) -> t
     claims = [claim for shelf in chest.shelves() for claim in chest.claims_on(shelf)]
     with open_reader(configuration.gateway.store) as reader:
         found = reader.ask(sealed_under, key_id)
-    return found, sum(key_id in chest.keys_of(claim) for claim in claims)
+    return found, sum(key_id in _keys_of(chest, claim) for claim in claims)
+
+
+def _keys_of(chest: Chest, claim: str) -> set[str]:
+    """None of what is damaged: no key opens that; nor of what was erased a moment ago."""
+    from gateway.contract import ConfigError  # noqa: PLC0415
+
+    try:
+        return chest.keys_of(claim)
+    except ConfigError:
+        return set()
 
 
 @contextmanager

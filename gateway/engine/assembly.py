@@ -43,7 +43,7 @@ from gateway.engine.world import BlockSerials, StoredReplayGuard, SystemClock
 from gateway.store import SqlStore, open_store
 from gateway.store.api import Record
 from gateway.store.chest import Chest
-from gateway.store.keyring import KeyRing
+from gateway.store.keyring import SEALING, KeyRing
 from gateway.transports.http.listeners import Listeners
 from gateway.transports.sftp.server_listeners import SftpListeners
 from scheduler import Duty
@@ -87,6 +87,7 @@ class Gateway:
         self.store.on_group = self.metrics.grouped
         await self.store.start()
         self._closing.append(self.store.stop)
+        self.keyring = KeyRing.load_or_create(configuration.keyring_file)
         await self._renew()
         self.audit = AuditLog(configuration, self.store)
         await self.audit.start()
@@ -129,7 +130,6 @@ class Gateway:
 
     def _build_engine(self) -> None:
         configuration, store = self.configuration, self.store
-        self.keyring = KeyRing.load_or_create(configuration.keyring_file)
         self.vault = Vault(self.keyring, self.random)
         self.journal = Journal(configuration.gateway.node, self.ids, self.clock)
         self.outbox = Outbox(self.bus, self.log)
@@ -315,8 +315,11 @@ class Gateway:
         return await self.store.lease(f"duty:{name}", self.instance, self._now(), _LEASE_MS * 3)
 
     async def _renew(self) -> None:
-        """Says that this process is alive."""
-        await self.store.lease(f"instance:{self.instance}", self.instance, self._now(), _LEASE_MS)
+        """Says that this process is alive, and which key it seals with."""
+        now = self._now()
+        await self.store.lease(f"instance:{self.instance}", self.instance, now, _LEASE_MS)
+        sealing = f"{SEALING}{self.keyring.current}:{self.instance}"
+        await self.store.lease(sealing, self.instance, now, _LEASE_MS)
 
     async def _look_at_keys(self) -> None:
         """Takes over a rotation of the key ring, which a person makes beside this process."""

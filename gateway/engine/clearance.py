@@ -57,7 +57,7 @@ class Clearance:
         if not held:
             return
         first = self._parts.router.first(message.type, message.partner, message.region)
-        found = await self._parts.store.by_partner_id(GATEWAY, _key(message.id))
+        found = await self._parts.store.by_partner_id(GATEWAY, question_key(message.id))
         ruling = await self._ruling(message, first, found)
         for delivery in held:
             await self._carry_out(delivery, message, ruling, found)
@@ -99,7 +99,7 @@ class Clearance:
             type=first.ask,
             time=now,
             partner=GATEWAY,
-            partner_message_id=_key(message.id),
+            partner_message_id=question_key(message.id),
             correlation_id=message.correlation_id,
             causation_id=message.id,
             region=message.region,
@@ -198,6 +198,6 @@ def _otherwise(first: First, reason: str) -> Ruling:
     return Ruling(verdict=first.otherwise, reason=reason)
 
 
-def _key(message_id: str) -> str:
+def question_key(message_id: str) -> str:
     """One question a message."""
     return f"first/{message_id}"

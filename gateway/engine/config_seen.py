@@ -79,7 +79,7 @@ def _below(folder: Path, data_dir: Path) -> Iterator[Path]:
     for path, folders, files in os.walk(folder):
         here = Path(path)
         folders[:] = sorted(n for n in folders if here / n != data_dir and _is_configuration(here / n))
-        yield from (here / name for name in sorted(files) if Path(name).suffix in _KINDS)
+        yield from (here / n for n in sorted(files) if Path(n).suffix in _KINDS and not n.startswith("."))
 
 
 def _is_configuration(folder: Path) -> bool:
@@ -92,4 +92,7 @@ def _is_configuration(folder: Path) -> bool:
 
 
 def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:  # nothing that the configuration needs: that was read a moment ago
+        return "unreadable"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.store.api import AuditRow
 from gateway.store.session import Session, WriteSession
 from gateway.store.states import UNFINISHED
@@ -53,9 +55,16 @@ def erase(session: WriteSession, message_id: str) -> bool:
     return erased > 0
 
 
-def erase_on_record(session: WriteSession, message_id: str, entry: AuditRow) -> bool:
-    """`erase`, with its audit entry; neither where it cannot be erased."""
-    if not erase(session, message_id):
+def erase_on_record(session: WriteSession, message_ids: Sequence[str], entry: AuditRow) -> bool:
+    """`erase` of all of them, with an audit entry; nothing where one cannot be erased."""
+    owed = [
+        state
+        for message_id in message_ids
+        for (state,) in session.rows("SELECT state FROM deliveries WHERE message_id = ?", (message_id,))
+    ]
+    if any(state in UNFINISHED for state in owed):
         return False
+    for message_id in message_ids:
+        erase(session, message_id)
     session.add_audit([entry])
     return True

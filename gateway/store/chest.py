@@ -124,7 +124,10 @@ class Chest:
     def remove(self, claim: str) -> None:
         """Removes what was kept under a claim. The salt of its digest goes with it."""
         for part in (CONTENT, RECORDS):
-            self._place(claim, part).unlink(missing_ok=True)
+            place = self._place(claim, part)
+            # What is being sealed anew first: it cannot get its name after that.
+            place.with_name(place.name + ".part").unlink(missing_ok=True)
+            place.unlink(missing_ok=True)
 
     def reseal(self, claim: str) -> bool:
         """Seals what is kept under a claim anew under the current key, with the same salt; False where nothing was to be
@@ -146,13 +149,14 @@ class Chest:
         # Where the file itself is complete, only somebody who died while doing this has left a draft.
         path.with_name(path.name + ".part").unlink(missing_ok=True)
         with (
+            suppress(FileNotFoundError),  # it was erased meanwhile, or the gateway has tidied up at its start
             self._reader(claim, part) as reader,
             PieceWriter(path, self._ring, claim, part, reader.salt) as out,
         ):
             firsts = reader.summary.firsts
             for number, (first, piece) in enumerate(reader.pieces()):
                 out.add(piece, firsts[number + 1] - first)
-            if path.exists():  # it was not erased meanwhile
+            if path.exists():
                 out.finish(reader.summary.digest)
                 _sync(path.parent)
 
@@ -175,9 +179,15 @@ class Chest:
         found: dict[str, float] = {}
         for entry in os.scandir(shelf):
             claim = entry.name.partition(".")[0]
+            if not claim:
+                continue  # such as what a network file system keeps of a file that is open
             with suppress(FileNotFoundError):  # a draft that has just got its name
                 found[claim] = max(found.get(claim, 0.0), entry.stat().st_mtime)
         return found
+
+    def drafts(self) -> int:
+        """How many files are being written, or were when a process was killed."""
+        return sum(1 for _ in self._folder.glob("*/*.part"))
 
     def tidy(self) -> None:
         """Removes what a killed process was writing; nobody else may be writing."""

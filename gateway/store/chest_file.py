@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.contract import ConfigError
+from gateway.store.filelock import belong
 from gateway.store.keyring import HEAD, KeyRing, about, key_id_of
 
 #: Plain bytes a piece holds, about: enough for sealing to be quick, little enough for memory.
@@ -57,7 +58,9 @@ class PieceWriter:
         self._salt = salt
         self._offsets = [0]
         self._firsts = [0]
-        self._file: BinaryIO = open(os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
+        descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file: BinaryIO = open(descriptor, "wb")  # noqa: SIM115
+        belong(descriptor, path)
 
     def __enter__(self) -> PieceWriter:
         return self

@@ -88,9 +88,11 @@ class SqliteDatabase:
     def _migrated(self) -> SqliteSession:
         session = SqliteSession(str(self._path), self._busy_timeout)
         try:
+            session.run("PRAGMA temp_store = FILE")  # a new index of a large table is sorted here
             session.begin()
             migrate(session, "sqlite", SQLITE_TYPES, self._steps)
             session.commit()
+            session.run("PRAGMA temp_store = MEMORY")
         except BaseException:
             session.close()
             raise

@@ -27,6 +27,7 @@ import datetime as dt
 import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Final, NamedTuple
 
 import msgspec
@@ -35,10 +36,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.contract import ConfigError
 from gateway.contract.randomness import RandomPool
-from gateway.store.filelock import exclusively
+from gateway.store.filelock import belong, exclusively
 
 VERSION: Final = b"\x01"
 SALT: Final = 16
+#: Leases of this prefix and a key's id are held by those who seal with it.
+SEALING: Final = "sealing:"
 _ID: Final = 4
 _NONCE: Final = 12
 HEAD: Final = len(VERSION) + _ID  #: bytes in front of the nonce
@@ -82,6 +85,7 @@ class KeyRing:
     ) -> None:
         self._path = path
         self._seen = _stamp(path)
+        self._refreshing = Lock()
         self._secrets = keys
         self._made = made or {}
         self._random = RandomPool()
@@ -157,19 +161,22 @@ class KeyRing:
         Raises:
             ConfigError: the file cannot be used any more; the keys that are known stay.
         """
-        if _stamp(self._path) == self._seen:
-            return False
-        fresh = KeyRing.load(self._path)
-        self._secrets, self._made, self._ciphers = fresh._secrets, fresh._made, fresh._ciphers
-        self._use(fresh._current)
-        self._seen = fresh._seen
-        return True
+        with self._refreshing:
+            if _stamp(self._path) == self._seen:
+                return False
+            fresh = KeyRing.load(self._path)
+            self._secrets, self._made, self._ciphers = fresh._secrets, fresh._made, fresh._ciphers
+            self._use(fresh._current)
+            self._seen = fresh._seen
+            return True
 
     def rotate(self) -> None:
         """Makes a new key current; the old ones go on opening. The file is saved before the key is used."""
         with exclusively(self._path.parent):
             self.refresh()
             key_id, secret = os.urandom(_ID), os.urandom(32)
+            while key_id in self._secrets:
+                key_id = os.urandom(_ID)
             self._secrets[key_id] = secret
             self._made[key_id] = _now()
             self._ciphers[key_id] = AESGCM(secret)
@@ -238,7 +245,8 @@ class KeyRing:
         if not sealed.startswith(VERSION) or len(sealed) < _SHORTEST:
             raise _unreadable(key_id, "格式不正确", "not a sealed payload")
         cipher = self._ciphers.get(sealed[1:HEAD])
-        if cipher is None and self.refresh():
+        if cipher is None:
+            self.refresh()
             cipher = self._ciphers.get(sealed[1:HEAD])
         if cipher is None:
             raise _unreadable(key_id, "密钥环中没有此密钥", f"key {key_id} is not in the ring {self._path}")
@@ -268,11 +276,13 @@ def _write(path: Path, current: bytes, secrets: dict[bytes, bytes], made: dict[b
         {key_id.hex(): base64.b64encode(secret).decode() for key_id, secret in secrets.items()},
         {key_id.hex(): text for key_id, text in made.items()},
     )
+    path = path.resolve()  # where it is a link, what it points to is replaced
     partial = path.with_name(path.name + ".new")
     with contextlib.suppress(FileNotFoundError):
         partial.unlink()
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "wb") as out:
+        belong(descriptor, path)
         out.write(msgspec.json.format(msgspec.json.encode(file)) + b"\n")
         out.flush()
         os.fsync(out.fileno())

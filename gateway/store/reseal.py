@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from gateway.contract import ConfigError
 from gateway.store.keyring import KeyRing, about, head_of
 from gateway.store.session import Session
 from gateway.store.states import UNFINISHED_SQL
@@ -31,23 +32,28 @@ _TABLES: Final = (
 )
 
 
-def reseal_batch(session: Session, ring: KeyRing, place: str, limit: int) -> str | None:
+def reseal_batch(
+    session: Session, ring: KeyRing, place: str, limit: int, damaged: list[str] | None = None
+) -> str | None:
     """
     Args:
         place: where to go on; "" at the beginning.
+        damaged: gets the place of what does not open; without it, that ends the batch.
 
     Returns:
         The place of the next batch; None at the end.
     """
     name, _, after = place.partition(":")
     index = next((n for n, one in enumerate(_TABLES) if one.table == name), 0)
-    last = _reseal(session, ring, _TABLES[index], after, limit)
+    last = _reseal(session, ring, _TABLES[index], after, limit, damaged)
     if last is not None:
         return f"{_TABLES[index].table}:{last}"
     return f"{_TABLES[index + 1].table}:" if index + 1 < len(_TABLES) else None
 
 
-def _reseal(session: Session, ring: KeyRing, one: _Sealed, after: str, limit: int) -> str | None:
+def _reseal(
+    session: Session, ring: KeyRing, one: _Sealed, after: str, limit: int, damaged: list[str] | None
+) -> str | None:
     columns = [column for column, _ in one.parts]
     start: str | int = int(after or 0) if one.key == "n" else after
     found = session.rows(
@@ -57,7 +63,13 @@ def _reseal(session: Session, ring: KeyRing, one: _Sealed, after: str, limit: in
     )
     for key, owner, *blobs in found:
         for blob, (column, part) in zip(blobs, one.parts, strict=True):
-            renewed = None if blob is None else ring.reseal(bytes(blob), about(owner, part))
+            try:
+                renewed = None if blob is None else ring.reseal(bytes(blob), about(owner, part))
+            except ConfigError:
+                if damaged is None:
+                    raise
+                damaged.append(f"{one.table} {key} {column}")
+                continue
             if renewed is not None:
                 session.run(
                     f"UPDATE {one.table} SET {column} = ? WHERE {one.key} = ? AND {column} = ?",  # noqa: S608

@@ -74,6 +74,6 @@ async def test_a_hospital_that_asks_again_is_told_the_state(tmp_path: Path) -> N
         row = await store.message(answered.message_id)
         assert row is not None
         claims = [d.reply_id or "" for d in await store.deliveries_of(row.id)]
-        await deferToThread(erasing._carry_out, scene.gateway.configuration, row, claims, "x")
+        await deferToThread(erasing._carry_out, scene.gateway.configuration, row, [], claims, "x")
         again = await scene.context.inbox.request(scene.inbound(1), 10.0)
         assert again == Pending(message_id=row.id, state="accepted")

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from twisted.internet.threads import deferToThread
 
 from gateway.audit import decode
 from gateway.cli import keys
-from gateway.store import open_reader
+from gateway.store import keyring, open_clerk, open_reader
 from gateway.store.chest import Chest
 from gateway.store.keyring import KeyRing
 from tests.cli.conftest import PERSON, Stocked, owe
 from tests.cli.test_commands import _json, _run
 from tests.engine.scripted import Platform, running
+from tests.twisted_runner import sleep
 
 REASON = ("--reason", "年度轮换")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_TAKEN_OVER", 0.0)
 
 
 def _key(stocked: Stocked, command: str, *arguments: object, code: int = 0) -> Any:
@@ -101,6 +109,63 @@ def test_one_at_a_time(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> Non
     _key(stocked, "reseal")
 
 
+async def test_a_key_stays_while_a_gateway_seals_with_it(tmp_path: Path) -> None:
+    """Such as one that cannot read the file any more."""
+    async with running(tmp_path, Platform()) as scene:
+        gateway = scene.gateway
+        configuration = gateway.configuration
+        old = gateway.keyring.current
+        ring = KeyRing.load(configuration.keyring_file)
+        ring.rotate()
+        gateway.keyring._seen = keyring._stamp(configuration.keyring_file)  # as if nothing had changed
+        await gateway._renew()
+        with pytest.raises(typer.Exit):
+            await deferToThread(keys._require_taken_over, configuration, ring, old, None)
+        gateway.keyring._seen = None
+        first = await scene.context.inbox.accept(scene.inbound(1))
+        await scene.reaches(first.message_id, "accepted")
+
+
+def test_not_before_everybody_has_taken_over(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_TAKEN_OVER", 60.0)
+    old = _ring(stocked).current
+    _key(stocked, "rotate", *REASON)
+    _key(stocked, "reseal")
+    assert "60" in _key(stocked, "retire", old, *REASON, code=1).output
+
+
+def test_an_attachment_that_is_being_written_keeps_the_key(stocked: Stocked, tmp_path: Path) -> None:
+    chest = _attachment(stocked, tmp_path)
+    old = _ring(stocked).current
+    _key(stocked, "rotate", *REASON)
+    _key(stocked, "reseal")
+    draft = next(iter(chest.shelves())) / "another.content.part"
+    draft.write_bytes(b"")
+    assert "附件" in _key(stocked, "retire", old, *REASON, code=1).output
+    draft.unlink()
+    _key(stocked, "retire", old, *REASON)
+
+
+def test_what_is_damaged_is_named_and_stays(stocked: Stocked, tmp_path: Path) -> None:
+    chest = _attachment(stocked, tmp_path)
+    [part] = [file for shelf in chest.shelves() for file in shelf.iterdir()]
+    part.write_bytes(part.read_bytes()[:-10])
+    (part.parent / ".nfs0001").write_bytes(b"")
+    _key(stocked, "rotate", *REASON)
+    with open_clerk(stocked.configuration.gateway.store) as clerk:
+        clerk.work(_spoil, stocked.message_id)
+    told = _key(stocked, "reseal", code=1).output
+    assert f"messages {stocked.message_id} raw" in told
+    assert f"chest {part.name.partition('.')[0]}" in told
+    listed = _key(stocked, "list", "--count")
+    assert sorted(one["rows"] for one in listed)[0] == 1, "all else is under the new key"
+
+
+def _spoil(session: Any, message_id: str) -> None:
+    [(raw,)] = session.rows("SELECT raw FROM messages WHERE id = ?", (message_id,))
+    session.run("UPDATE messages SET raw = ? WHERE id = ?", (bytes(raw)[:-1] + b"?", message_id))
+
+
 async def test_a_running_gateway_takes_the_new_key_over(tmp_path: Path) -> None:
     async with running(tmp_path, Platform()) as scene:
         gateway = scene.gateway
@@ -119,12 +184,18 @@ async def test_a_running_gateway_takes_the_new_key_over(tmp_path: Path) -> None:
         second = await scene.context.inbox.accept(scene.inbound(2))
         await scene.reaches(second.message_id, "accepted")
         ring = KeyRing.load(configuration.keyring_file)
-        await deferToThread(keys._reseal_rows, configuration, ring)
+        await deferToThread(keys._reseal_rows, configuration, ring, [])
         for receipt in (first, second):
             row = await gateway.store.message(receipt.message_id)
             assert row is not None
             assert row.body[1:5].hex() == row.raw[1:5].hex() == ring.current
-        await deferToThread(keys._require_retirable, configuration, ring, old)
+        with pytest.raises(typer.Exit):  # it held the old key's lease a moment ago
+            await deferToThread(keys._require_retirable, configuration, ring, old)
+        for _ in range(100):
+            with suppress(typer.Exit):
+                await deferToThread(keys._require_retirable, configuration, ring, old)
+                break
+            await sleep(0.2)
         ring.retire(old)
         await gateway._look_at_keys()
         again = await scene.context.inbox.accept(scene.inbound(1))

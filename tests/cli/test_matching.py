@@ -44,7 +44,7 @@ async def test_what_was_accepted_answered_and_refused(tmp_path: Path) -> None:
 
         row = await scene.gateway.store.message(answered.message_id)
         assert row is not None
-        await deferToThread(erasing._carry_out, scene.gateway.configuration, row, [row.id], "x")
+        await deferToThread(erasing._carry_out, scene.gateway.configuration, row, [], [row.id], "x")
         theirs.write_bytes(b"<as sent/>")
         assert (await _same(scene, answered.message_id, theirs))["message.accepted"] is None, "nobody can say"
 

@@ -1,7 +1,7 @@
 """Batches to the bank, one file each.
 
     prepare   document chosen ─► rows counted ─► written ─► named, once and for good (ledger)
-    send      put, then its companions
+    send      put, then its companions; looked for first, where an earlier attempt came to giving it its name
     query     it never came to giving it its name?      ─ yes ─► absent
               has anything come for the batch?  ─ yes ─► the bank has it
               still in the folder, or fetched?  ─ yes ─► the bank has it
@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from adapters.bank.files.formats import Document, Documents
 from adapters.bank.files.ledger import Ledger, Sent
@@ -44,6 +44,10 @@ from mappings import MappingError
 from mappings.catalogue import NoMapping, china_day
 
 _DOCUMENT: Final = "document"
+_GONE: Final = Unknown(
+    reason="目录中没有此文件，也没有回执：可能已被银行取走，等待回盘"
+    " / neither the file nor an answer to it is there: the bank may have taken it"
+)
 
 
 class FilesSender:
@@ -107,12 +111,21 @@ class FilesSender:
         deposit = self._deposits[document.settings.folder]
         name = prepared.reference
 
+        try:
+            known = await in_thread(self._context, self._ledger.named, name)
+        except OSError as error:
+            raise _unnoted(error) from None
+        if known is not None and known.begun and not self._documents.profile.keeps:
+            # It was about to appear before, and whoever said that it had not may have looked too early.
+            earlier = await self._found(deposit, document, prepared)
+            if earlier != "absent":
+                return _GONE if earlier == "gone" else earlier
+
         def begin() -> None:
             try:
                 self._ledger.begin(name)
             except OSError as error:
-                zh, en = "无法记下开始送出，未送", "that it is begun cannot be noted, so nothing is sent"
-                raise PartnerDown(f"{zh}：{error.strerror}", f"{en}: {error.strerror}") from None
+                raise _unnoted(error) from None
 
         try:
             await deposit.put(name, prepared.content, document.settings.companions, begin)
@@ -131,21 +144,29 @@ class FilesSender:
             return Accepted(reference=prepared.reference)
         document = self._documents.outgoing[prepared.attributes[_DOCUMENT]]
         deposit = self._deposits[document.settings.folder]
-        try:
-            found = await deposit.look(prepared.reference, prepared.content, document.settings.companions)
-        except NameTaken as error:
-            return Unknown(reason=f"{error.zh} / {error.en}")
-        if found in ("there", "taken"):
-            return Accepted(reference=prepared.reference)
+        found = await self._found(deposit, document, prepared)
+        if isinstance(found, Accepted | Unknown):
+            return found
         if found == "absent" or self._documents.profile.keeps:
             return Absent()
         asking = self._documents.asking(document)
         if asking is not None:
             await self._ask(asking, document, message, prepared)
-        return Unknown(
-            reason="目录中没有此文件，也没有回执：可能已被银行取走，等待回盘"
-            " / neither the file nor an answer to it is there: the bank may have taken it"
-        )
+        return _GONE
+
+    async def _found(
+        self, deposit: Deposit, document: Document[Outgoing], prepared: Prepared
+    ) -> Accepted | Unknown | Literal["absent", "gone"]:
+        """What became of a file, by what stands in the folder. Raises PartnerDown."""
+        try:
+            found = await deposit.look(prepared.reference, prepared.content, document.settings.companions)
+        except NameTaken as error:
+            return Unknown(reason=f"{error.zh} / {error.en}")
+        if found == "absent":
+            return "absent"
+        if found in ("there", "taken"):
+            return Accepted(reference=prepared.reference)
+        return "gone"
 
     async def reverse(self, message: Message, prepared: Prepared) -> ReverseOutcome:
         """A file cannot be taken back."""
@@ -233,6 +254,11 @@ def _day(body: Any) -> dt.date | None:
     """The batch's own day, where it has one: daily numbers begin anew with it."""
     day: dt.date | None = getattr(body, "requested_on", None) or getattr(body, "asked_on", None)
     return day
+
+
+def _unnoted(error: OSError) -> PartnerDown:
+    zh, en = "无法记下开始送出，未送", "that it is begun cannot be noted, so nothing is sent"
+    return PartnerDown(f"{zh}：{error.strerror}", f"{en}: {error.strerror}")
 
 
 def _unnameable(slot: str) -> Reject:

@@ -107,13 +107,21 @@ class FolderDeposit:
     def _put(self, name: str, content: Content, companions: tuple[str, ...] | None, before: Before) -> None:
         file = self._folder / name
         own = self._companions if companions is None else companions
+        noted = False
+
+        def note() -> None:
+            nonlocal noted
+            before()
+            noted = True
+
         try:
             if file.exists() and not holds(file, content):
                 raise _taken()
-            put(file, content, own, before)
+            put(file, content, own, note)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            if isinstance(error, Appeared) or last_of(file, own).exists():
+            gone = noted and not file.exists() and not part_of(file).exists()
+            if gone or isinstance(error, Appeared) or last_of(file, own).exists():
                 zh, en = f"文件已放入，但未确认落盘：{reason}", f"put there, maybe not durable: {reason}"
                 raise Uncertain(zh, en) from None
             raise PartnerDown(f"无法写入目录：{reason}", f"the folder cannot be written: {reason}") from None

@@ -82,11 +82,15 @@ def place(file: Path, content: Content, before: Callable[[], None] = lambda: Non
             out.flush()
             os.fsync(out.fileno())
         before()
-        os.rename(hidden, file)
     except Exception:
         with suppress(FileNotFoundError):
             os.unlink(hidden)  # what is half there takes up room
         raise
+    try:
+        os.rename(hidden, file)
+    except OSError as error:
+        # The part tells whoever looks that nothing has appeared: it stays. Remote file systems may say no and have done it.
+        raise (error if hidden.exists() else Appeared(*error.args)) from None
 
 
 def free(folder: Path, name: str) -> Path:

@@ -78,12 +78,14 @@ class Upload:
         verify: `size`, or `content` to read back what was written. What was resumed is always read back.
         before: called before the first document's rename is asked for, with its part whole, or when it stands there.
         asked: the last rename was asked for, in this pass or an earlier one.
+        shown: the first document has its name, or its rename was asked for: `before` was called, once and for all.
     """
 
     documents: tuple[Document, ...]
     verify: Literal["size", "content"] = "size"
     before: Callable[[], None] = lambda: None
     asked: bool = False
+    shown: bool = False
 
     def run(self, session: Session) -> None:
         """One pass. The same again is harmless.
@@ -94,7 +96,7 @@ class Upload:
         """
         found = [_found(session, document) for document in self.documents]
         if found[0][0] is not None:
-            self.before()
+            self._show()
         for document, (same, _) in zip(self.documents, found, strict=True):
             if same is False:
                 raise self._in_the_way(document, found[0][0] is True, session.server.peer)
@@ -110,11 +112,12 @@ class Upload:
 
     def _place(self, session: Session, document: Document, grown: int | None, last: bool) -> None:
         wire, peer = session.wire, session.server.peer
-        if self.asked and grown is None:
-            raise NoAnswer("gone", peer)
+        first = document is self.documents[0]
+        if grown is None and (self.asked or (first and self.shown)):
+            raise NoAnswer("gone", peer)  # it had its name, maybe, and somebody may have taken it
         self._grow(session, document, grown or 0)
-        if document is self.documents[0]:
-            self.before()
+        if first:
+            self._show()
         try:
             # By the standard a rename never replaces a file, posix-rename does: so it comes second.
             self._rename(wire.rename, document, last)
@@ -122,10 +125,17 @@ class Upload:
             there = stands(session, document)
             if there is False:
                 raise self._in_the_way(document, True, peer) from None
+            if there is None and sizes_of(session, document.part) == [None]:
+                raise NoAnswer("gone", peer) from None  # said no, did it, and somebody has taken it
             if there is None and "posix-rename@openssh.com" not in wire.extensions:
                 raise NotSent(said.kind, peer) from None
             if there is None:
                 self._rename(wire.posix_rename, document, last)
+
+    def _show(self) -> None:
+        if not self.shown:
+            self.before()
+            self.shown = True
 
     def _rename(self, rename: Callable[[str, str], None], document: Document, last: bool) -> None:
         earlier = self.asked

@@ -51,7 +51,4 @@ async def test_what_cannot_be_noted_is_not_sent(partner: Partner, tmp_path: Path
     ledger.write_bytes(b"damaged" * 1000)
     with pytest.raises(PartnerDown, match="ledger"):
         await it.sender.send(message, prepared)
-    [part] = os.listdir(it.bank.home / "in")
-    assert part.endswith(".part"), "nothing has the name yet under which the bank would take it"
-    it.bank.look()
-    assert it.bank.books.batches() == {}
+    assert os.listdir(it.bank.home / "in") == []

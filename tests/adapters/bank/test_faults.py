@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from msgspec.structs import replace
 from adapters.bank.files.ledger import Ledger
 from adapters.bank.files.lint import problems
 from adapters.bank.files.profile import file_of
+from adapters.bank.simulator import server
 from gateway.canonical.payment import BatchReturned, PaymentBatch
 from gateway.contract import Absent, Accepted, PartnerDown, QueryOutcome, Reject, Unavailable, Unknown
 from tests.adapters.bank.bodies import DAY, batch, verification
 from tests.adapters.bank.conftest import Partner
 from tests.adapters.bank.rig import Rig
+from tests.twisted_runner import sleep
 
 TIMEOUT = 60.0
 
@@ -146,6 +149,71 @@ async def test_what_died_before_its_name_appeared_is_put_again(
     assert await it.sender.query(message, prepared) == Absent()
     assert await it.sender.send(message, prepared) == Accepted(reference=prepared.reference)
     it.bank.look()
+    assert executions(it) == {"0001": (1, 1)}
+
+
+@pytest.mark.parametrize(("profile", "last"), [("shipped:ybdf", 3), ("shipped:fixed", 2)])
+async def test_it_is_noted_once_and_never_again_in_between(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch, profile: str, last: int
+) -> None:
+    """The last rename was asked for, the connection is lost, and the second pass finds a disk that is full."""
+    it = partner(profile)
+    message = it.harness.message(batch())
+    prepared = await it.sender.prepare(message)
+    noted: list[str] = []
+    begin = Ledger.begin
+
+    def once(self: Ledger, name: str) -> None:
+        noted.append(name)
+        if len(noted) > 1:
+            raise OSError(28, "No space left on device")
+        begin(self, name)
+
+    renames = iter(range(1, 1000))
+    monkeypatch.setattr(Ledger, "begin", once)
+    monkeypatch.setattr(
+        it.bank.faults, "strikes", lambda kind: kind == "drop-after-rename" and next(renames) == last
+    )
+    for _ in range(4):
+        try:
+            outcome = await it.sender.send(message, prepared)
+        except PartnerDown:
+            outcome = None  # type: ignore[assignment]
+        it.bank.look()
+        if outcome is not None:
+            break
+    assert executions(it) == {"0001": (1, 1)}
+
+
+async def test_a_rename_that_happens_after_somebody_looked_makes_no_second_file(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server stalls beyond every deadline, and carries on."""
+    it = partner("shipped:fixed")
+    message = it.harness.message(batch())
+    prepared = await it.sender.prepare(message)
+    goes_on = threading.Event()
+    rename = server._Files.rename
+
+    def stalled(self: Any, old: str, new: str) -> Any:
+        if new.endswith(".ok"):
+            goes_on.wait(30)
+        return rename(self, old, new)
+
+    monkeypatch.setattr(server._Files, "rename", stalled)
+    outcome: Any = await it.sender.send(message, prepared)
+    assert isinstance(outcome, Unknown)
+    outcome = await it.sender.query(message, prepared)
+    goes_on.set()
+    for _ in range(200):
+        if any(name.endswith(".ok") for name in os.listdir(it.bank.home / "in")):
+            break
+        await sleep(0.05)
+    it.bank.look()
+    for _ in range(3):
+        act = it.sender.send if isinstance(outcome, Absent) else it.sender.query
+        outcome = await act(message, prepared)
+        it.bank.look()
     assert executions(it) == {"0001": (1, 1)}
 
 

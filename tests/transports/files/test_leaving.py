@@ -19,9 +19,11 @@ from gateway.transports.files import (
     NameTaken,
     SftpOutbound,
     Uncertain,
+    whole,
 )
 from gateway.transports.files.memory import Memory
 from tests.adapters.context import Harness
+from tests.servers import sftp_peer
 from tests.servers.sftp_peer import PASSWORD, USER, Peer
 
 TIMEOUT = 60.0
@@ -189,6 +191,107 @@ async def test_what_was_taken_before_it_was_durable_is_uncertain(
     with pytest.raises(Uncertain):
         await deposit.put("a.txt", CONTENT)
     assert await deposit.look("a.txt", CONTENT) == "unknown"
+
+
+async def test_a_rename_that_was_done_although_it_failed_is_uncertain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Remote file systems lose answers, and a partner takes files at once."""
+    deposit = FolderOutbound.model_validate(
+        {"kind": "folder", "path": tmp_path, "companion": "none"}
+    ).deposit(Harness(tmp_path / "state").context)
+
+    def lost(old: Path, new: Path) -> None:
+        Path(old).replace(new)
+        new.unlink()
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("gateway.transports.files.whole.os.rename", lost)
+    with pytest.raises(Uncertain):
+        await deposit.put("a.txt", CONTENT)
+
+
+async def test_a_rename_that_failed_is_known_not_to_have_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deposit = FolderOutbound.model_validate(
+        {"kind": "folder", "path": tmp_path, "companion": "none"}
+    ).deposit(Harness(tmp_path / "state").context)
+
+    def full(*_: object) -> None:
+        raise OSError(122, "Disk quota exceeded")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.transports.files.whole.os.rename", full)
+        with pytest.raises(PartnerDown):
+            await deposit.put("a.txt", CONTENT)
+    assert await deposit.look("a.txt", CONTENT) == "absent"
+    await deposit.put("a.txt", CONTENT)
+    assert await deposit.look("a.txt", CONTENT) == "there"
+
+
+async def test_a_document_taken_without_its_companion_is_never_put_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deposit = FolderOutbound.model_validate({"kind": "folder", "path": tmp_path, "companion": ".ok"}).deposit(
+        Harness(tmp_path / "state").context
+    )
+    real = whole.place
+
+    def place(file: Path, content: Content, *before: Any) -> None:
+        if file.suffix == ".ok":
+            (tmp_path / "a.txt").unlink()
+            raise OSError(28, "No space left on device")
+        real(file, content, *before)
+
+    monkeypatch.setattr(whole, "place", place)
+    with pytest.raises(Uncertain):
+        await deposit.put("a.txt", CONTENT)
+
+
+@pytest.mark.parametrize("companion", ["none", ".ok"])
+@pytest.mark.parametrize("fails", ["said", "lost"])
+async def test_a_server_that_does_it_and_says_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, companion: str, fails: str
+) -> None:
+    """And somebody takes the file at once."""
+    out = tmp_path / "server" / "out"
+    out.mkdir(parents=True)
+    peer = Peer(tmp_path / "server")
+    settings = {
+        "kind": "sftp", "companion": companion, "server": f"127.0.0.1:{peer.port}", "user": USER,
+        "password": PASSWORD, "host_keys": [peer.host_key], "path": "/out", "timeout": "5s",
+    }  # fmt: skip
+    deposit = SftpOutbound.model_validate(settings).deposit(Harness(tmp_path / "state").context)
+    taken: list[str] = []
+    real = sftp_peer._Files.rename
+
+    def rename(self: Any, old: str, new: str) -> Any:
+        done = real(self, old, new)
+        if new.endswith("a.txt"):
+            (out / "a.txt").unlink()
+            taken.append(new)
+            return sftp_peer.SFTP_FAILURE
+        return done
+
+    def lost(new: str) -> bool:
+        if not new.endswith("a.txt"):
+            return False
+        (out / "a.txt").unlink()
+        taken.append(new)
+        return True
+
+    if fails == "said":
+        monkeypatch.setattr(sftp_peer._Files, "rename", rename)
+    else:
+        peer.faults.after_rename = lost
+    try:
+        with pytest.raises(Uncertain):
+            await deposit.put("a.txt", CONTENT)
+        assert len(taken) == 1
+    finally:
+        deposit.close()
+        peer.close()
 
 
 async def test_a_full_disk_leaves_nothing_half(tmp_path: Path) -> None:

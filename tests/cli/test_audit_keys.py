@@ -99,6 +99,16 @@ def test_changed_twice(stocked: Stocked) -> None:
     assert all(_verified(stocked, vkey) for vkey in keys)
 
 
+def test_the_key_in_force_comes_first_whatever_was_interrupted(stocked: Stocked) -> None:
+    origin, file = stocked.configuration.gateway.audit.origin, stocked.configuration.audit_key_file
+    for _ in range(6):
+        draft_key(origin, file)
+        change_key(origin, file)
+        present = load_signer(origin, file)
+        shutil.copy2(file, file.with_name(f"audit-{present.key_id.hex()}.pem"))  # killed before the rename
+        assert load_signers(origin, file)[0].vkey == present.vkey
+
+
 @pytest.mark.parametrize("step", ["drafted", "linked"])
 def test_an_interrupted_change_leaves_the_old_key_in_force(stocked: Stocked, step: str) -> None:
     origin, file = stocked.configuration.gateway.audit.origin, stocked.configuration.audit_key_file

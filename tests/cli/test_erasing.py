@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from twisted.internet.threads import deferToThread
 
 from gateway.audit import decode
 from gateway.cli import erasing
 from gateway.contract import ConfigError, Pending, Replied
+from gateway.engine.clearance import question_key
+from gateway.engine.routes import GATEWAY
 from gateway.store import open_reader
-from gateway.store.api import MessageRow
+from gateway.store.api import Accept, MessageRow
 from gateway.store.chest import Chest
 from gateway.store.keyring import KeyRing
-from tests.cli.conftest import PERSON, Stocked, owe
+from tests.cli.conftest import PERSON, Stocked, owe, running_store
 from tests.cli.test_commands import _json, _run
 from tests.engine.scripted import Platform, running
+from tests.twisted_runner import run
 
 REASON = ("--reason", "本人申请删除")
 
@@ -57,6 +61,19 @@ def test_what_it_held_is_gone_and_its_life_stays(stocked: Stocked, tmp_path: Pat
     assert "message.erased" in shown
     assert PERSON not in shown
     assert "已经删除" in _erase(stocked, stocked.message_id, "--confirm", code=1)
+
+
+def test_what_was_asked_about_it_first_goes_too(stocked: Stocked) -> None:
+    question = replace(
+        _row(stocked, stocked.message_id),
+        id="question-1",
+        partner=GATEWAY,
+        partner_message_id=question_key(stocked.message_id),
+    )
+    with running_store(stocked.configuration) as store:
+        run(store.commit(Accept(question, (), ())))
+    _erase(stocked, stocked.message_id, "--confirm")
+    assert (_row(stocked, "question-1").body, _row(stocked, "question-1").raw) == (b"", b"")
 
 
 @pytest.mark.parametrize("state", ["pending", "sending", "waiting", "in-doubt", "dead"])

@@ -204,3 +204,47 @@ def test_a_file_of_before_says_no_times(ring: KeyRing, tmp_path: Path) -> None:
     assert (first.made, first.current, second.current) == (None, False, True)
     assert second.made is not None
     assert abs(second.made.timestamp() - time.time()) < 60
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root may give files away, and only root can get this wrong"
+)
+def test_what_root_writes_belongs_to_the_gateways_account(ring: KeyRing, tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "payload.keys"
+    os.chown(path, 1234, 1234)
+    old = ring.current
+    ring.rotate()
+    assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (1234, 0o600)
+    os.chown(path.parent, 4321, 4321)
+    assert ring.retire(old).stat().st_uid == 4321, "a new file belongs to whom its folder does"
+
+
+def test_a_link_stays_one(ring: KeyRing, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "keys" / "payload.keys")
+    linked = KeyRing.load(tmp_path / "link")
+    linked.rotate()
+    assert (tmp_path / "link").is_symlink()
+    assert ring.refresh()
+    assert ring.current == linked.current
+
+
+def test_many_threads_meet_a_new_key_at_once(ring: KeyRing, tmp_path: Path) -> None:
+    other = KeyRing.load(tmp_path / "keys" / "payload.keys")
+    failed: list[Exception] = []
+
+    def open_(sealed: bytes, start: threading.Barrier) -> None:
+        start.wait()
+        try:
+            other.open(sealed, b"a")
+        except ConfigError as error:
+            failed.append(error)
+
+    for _ in range(30):
+        ring.rotate()
+        sealed, start = ring.seal(b"x", b"a"), threading.Barrier(8)
+        workers = [threading.Thread(target=open_, args=(sealed, start)) for _ in range(8)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    assert failed == []

@@ -173,7 +173,6 @@ def retire(
 
 
 def _require_retirable(configuration: Configuration, ring: KeyRing, key_id: str) -> None:
-
     known = {key.id: key for key in ring.keys}
     if key_id not in known:
         raise fail(Exit.PROBLEM, f"密钥环中没有 {key_id}", f"{key_id} is not in the ring")

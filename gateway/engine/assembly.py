@@ -123,7 +123,8 @@ class Gateway:
         await self.audit.step()
         await self.admin.stop()
         await self.bus.stop()
-        await self.store.release(f"instance:{self.instance}", self.instance)
+        for name in (f"instance:{self.instance}", self._sealing):
+            await self.store.release(name, self.instance)
         for close in reversed(self._closing):
             await close()
         self.log.info("gateway.stopped")
@@ -318,13 +319,16 @@ class Gateway:
         """Says that this process is alive, and which key it seals with."""
         now = self._now()
         await self.store.lease(f"instance:{self.instance}", self.instance, now, _LEASE_MS)
-        sealing = f"{SEALING}{self.keyring.current}:{self.instance}"
-        await self.store.lease(sealing, self.instance, now, _LEASE_MS)
+        await self.store.lease(self._sealing, self.instance, now, _LEASE_MS)
 
     async def _look_at_keys(self) -> None:
         """Takes over a rotation of the key ring, which a person makes beside this process."""
         if self.keyring.refresh():
             self.log.info("keys.changed", current=self.keyring.current)
+
+    @property
+    def _sealing(self) -> str:
+        return f"{SEALING}{self.keyring.current}:{self.instance}"
 
     async def _live(self) -> list[str]:
         """The processes whose attempts are still theirs."""

@@ -46,8 +46,8 @@ class SftpClient:
     ) -> None:
         """Hands over files, each a path on the server with its content, in this order: a companion comes last.
 
-        The same files again change nothing. `before` is called in the thread, maybe more than once, when the first of
-        them is about to be renamed, or stands there already; what it raises comes out, and nothing more is done.
+        The same files again change nothing. `before` is called in the thread, once, when the first of them is about
+        to be renamed, or stands there already; what it raises comes out, and nothing more is done.
 
         Raises:
             NotSent: certainly not handed over.

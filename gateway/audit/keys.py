@@ -24,7 +24,7 @@ from gateway.audit.note import (
     Verifier,
     split_vkey,
 )
-from gateway.store.filelock import belong
+from gateway.store.filelock import belong, sync_names
 
 
 def create_signer(name: str, key_file: Path) -> Ed25519Signer:
@@ -100,9 +100,9 @@ def change_key(name: str, key_file: Path) -> None:
     old = load_signer(name, key_file)
     with suppress(FileExistsError):
         os.link(key_file, key_file.with_name(f"{key_file.stem}-{old.key_id.hex()}{key_file.suffix}"))
-    _sync_folder(key_file.parent)
+    sync_names(key_file.parent)
     _draft(key_file).rename(key_file)
-    _sync_folder(key_file.parent)
+    sync_names(key_file.parent)
 
 
 def _draft(key_file: Path) -> Path:
@@ -121,17 +121,8 @@ def retire_key(key_file: Path, key_id: str) -> Path:
         file.rename(away)
     except FileNotFoundError:
         raise BadKeyFile(f"{file} is not there: see `gateway audit key`") from None
-    _sync_folder(key_file.parent)
+    sync_names(key_file.parent)
     return away
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_vkey(vkey: str, vkey_file: Path) -> None:

@@ -26,6 +26,7 @@ from msgspec import Struct
 from gateway.canonical import Attachment
 from gateway.contract import Unavailable
 from gateway.store.chest_file import PIECE, PieceReader, PieceWriter
+from gateway.store.filelock import sync_names
 from gateway.store.keyring import SALT, KeyRing
 
 CONTENT: Final = "content"
@@ -80,7 +81,7 @@ class Chest:
                         keyed.update(piece)
                         out.add(piece, len(piece))
                 size = out.finish(f"hmac-sha256:{keyed.hexdigest()}")
-            _sync(content.parent)
+            sync_names(content.parent)
         except OSError as error:
             self.remove(claim)
             raise _explained(error) from error
@@ -158,7 +159,7 @@ class Chest:
                 out.add(piece, firsts[number + 1] - first)
             if path.exists():
                 out.finish(reader.summary.digest)
-                _sync(path.parent)
+                sync_names(path.parent)
 
     def keys_of(self, claim: str, part: str | None = None) -> set[str]:
         """Ids of the keys that what is kept under a claim is sealed under."""
@@ -199,7 +200,7 @@ class Chest:
         for folder in (self._folder, shelf):
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _sync(folder.parent)
+                sync_names(folder.parent)
 
     def _keep_records(self, claim: str, salt: bytes, records: Iterable[Struct], stop: Event) -> int:
         with PieceWriter(self._place(claim, RECORDS), self._ring, claim, RECORDS, salt) as out:
@@ -227,14 +228,6 @@ class Chest:
 def _heed(stop: Event) -> None:
     if stop.is_set():
         raise Cancelled
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _explained(error: OSError) -> Unavailable:

@@ -1,4 +1,5 @@
-"""Locks that the system drops when the process ends in any way: of an SQLite database, of a folder. Whose files are."""
+"""Locks that the system drops when the process ends in any way: of an SQLite database, of a folder. Whose files
+are, and that their names last."""
 
 from __future__ import annotations
 
@@ -56,6 +57,15 @@ def belong(descriptor: int, path: Path) -> None:
     if os.geteuid() == 0:
         owner = path.stat() if path.exists() else path.parent.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def sync_names(folder: Path) -> None:
+    """Makes names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.contract import ConfigError
 from gateway.contract.randomness import RandomPool
-from gateway.store.filelock import belong, exclusively
+from gateway.store.filelock import belong, exclusively, sync_names
 
 VERSION: Final = b"\x01"
 SALT: Final = 16
@@ -287,7 +287,7 @@ def _write(path: Path, current: bytes, secrets: dict[bytes, bytes], made: dict[b
         out.flush()
         os.fsync(out.fileno())
     partial.rename(path)
-    _sync_folder(path.parent)
+    sync_names(path.parent)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
@@ -305,14 +305,6 @@ def _now() -> str:
 
 def _parsed(text: str | None) -> dt.datetime | None:
     return dt.datetime.fromisoformat(text) if text else None
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _unusable(path: Path, cause: str) -> ConfigError:

@@ -163,7 +163,8 @@ async def test_the_server_renews_keys_in_the_middle_of_files(
         )
         assert done.returncode == 0, done.stderr
         assert (it.root / "in" / "a").read_bytes() == content == (tmp_path / "down").read_bytes()
-        assert len(asked) > 8
+        # Two beginnings, and some in between: how many, what is in flight while keys are renewed decides.
+        assert len(asked) > 4
         await it.python(lambda c: c.put(str(tmp_path / "up"), "in/c"))
         await it.python(lambda c: c.get("out/b", str(tmp_path / "back")))
         assert (it.root / "in" / "c").read_bytes() == content == (tmp_path / "back").read_bytes()
@@ -187,7 +188,7 @@ async def test_keys_are_renewed_with_time(tmp_path: Path, monkeypatch: pytest.Mo
 
     async with site(tmp_path) as it:
         await it.python(work)
-    assert 2 < len(asked) < 8
+    assert 2 < len(asked) < 30, "with time, and not with every packet"
 
 
 def count(monkeypatch: pytest.MonkeyPatch, method: str) -> list[str]:

@@ -229,9 +229,9 @@ async def test_frozen_broker(rabbit: Buses, broker: TlsBroker) -> None:
             for n in range(2000):  # more than the sockets hold: bytes stay unsent
                 outcomes.publish("k", str(n), b"x" * 10_000)
         await floods[1].all()
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 20
         await floods[0].all()
-        assert time.monotonic() - begun < 14
+        assert time.monotonic() - begun < 40
         assert len(floods[0].that_are(BusDown)) == 2000
         assert len(floods[1].that_are(Nacked)) == 2000
         outcomes = Outcomes(by_heartbeat)

@@ -285,7 +285,7 @@ async def test_a_server_that_says_nothing_is_given_up(connect: Connect) -> None:
         with pytest.raises(NotSent) as caught:
             await connect(silent.getsockname()[1], timeout=0.5).listing("/in")
         assert caught.value.kind == "negotiation"
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
 
 
 async def test_a_file_replaced_while_it_is_read_is_not_taken(

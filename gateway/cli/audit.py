@@ -19,7 +19,7 @@ from gateway.cli.output import (
     say,
     table,
 )
-from gateway.cli.person import actor, checked_reason, journal_of
+from gateway.cli.person import checked_reason, record
 
 app = typer.Typer(
     help="审计日志：验证、出具存证、查看公钥。 / The audit log: verify it, prove entries, show its key.",
@@ -197,7 +197,7 @@ def change_key(
     with exclusively(file.parent):  # a second one would throw this one's draft away
         old = keys.load_signer(origin, file)
         new = keys.draft_key(origin, file)
-        _record(configuration, "audit.key-changing", {"old": old.vkey, "new": new.vkey, "reason": why})
+        record(configuration, "audit.key-changing", {"old": old.vkey, "new": new.vkey, "reason": why})
         keys.change_key(origin, file)
     if as_json:
         print_json({"vkey": new.vkey, "earlier": old.vkey})
@@ -256,7 +256,7 @@ def retire_key(
             f"没有旧密钥 {key_id}，见 audit key",
             f"there is no earlier key {key_id}: see `audit key`",
         )
-    _record(configuration, "audit.key-retiring", {"key": key_id, "reason": why})
+    record(configuration, "audit.key-retiring", {"key": key_id, "reason": why})
     away = keys.retire_key(configuration.audit_key_file, key_id)
     if as_json:
         print_json({"retired": key_id, "file": str(away)})
@@ -274,15 +274,6 @@ def _require_key(configuration: Any) -> None:
             "尚无签名密钥，网关首次启动时生成",
             "there is no key yet: the gateway makes it when it first starts",
         )
-
-
-def _record(configuration: Any, event: str, detail: dict[str, str | int]) -> None:
-    from gateway.store import open_clerk  # noqa: PLC0415
-    from gateway.store.api import Record  # noqa: PLC0415
-
-    entry = journal_of(configuration).entry(event, actor=actor(), detail=detail)
-    with open_clerk(configuration.gateway.store) as clerk:
-        clerk.record(Record((entry,)))
 
 
 def _read(file: Path) -> bytes:

@@ -23,7 +23,7 @@ from gateway.cli.output import (
     say,
     table,
 )
-from gateway.cli.person import actor, checked_reason, journal_of
+from gateway.cli.person import checked_reason, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ def rotate(reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG, as_json:
     configuration = load(config)
     ring = _ring(configuration)
     before = ring.current
-    _record(configuration, "key.rotating", {"before": before, "reason": why})
+    record(configuration, "key.rotating", {"before": before, "reason": why})
     ring.rotate()
     if as_json:
         print_json({"before": before, "current": ring.current, "file": str(ring.path)})
@@ -121,7 +121,7 @@ def reseal(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         seen = _reseal_rows(configuration, ring, damaged)
         renewed = _reseal_attachments(_chest(configuration, ring), damaged)
     facts: dict[str, str | int] = {"current": ring.current, "rows": seen, "attachments": renewed}
-    _record(configuration, "key.resealed", {**facts, "damaged": len(damaged)})
+    record(configuration, "key.resealed", {**facts, "damaged": len(damaged)})
     if as_json:
         print_json({**facts, "damaged": damaged})
     else:
@@ -160,7 +160,7 @@ def retire(
     ring = _ring(configuration)
     with _alone(configuration):
         _require_retirable(configuration, ring, key)
-        _record(configuration, "key.retiring", {"key": key, "reason": why})
+        record(configuration, "key.retiring", {"key": key, "reason": why})
         away = ring.retire(key)
     if as_json:
         print_json({"retired": key, "file": str(away)})
@@ -275,7 +275,7 @@ def _reseal_rows(configuration: Configuration, ring: KeyRing, damaged: list[str]
 def _reseal_attachments(chest: Chest, damaged: list[str]) -> int:
     from gateway.contract import ConfigError  # noqa: PLC0415
 
-    claims = [claim for shelf in chest.shelves() for claim in chest.claims_on(shelf)]
+    claims = chest.claims()
     renewed = 0
     with _shown("附件 / attachments", len(claims)) as advance:
         for claim in claims:
@@ -293,7 +293,7 @@ def _sealed_under(configuration: Configuration, ring: KeyRing, key_id: str) -> t
     from gateway.store.reseal import sealed_under  # noqa: PLC0415
 
     chest = _chest(configuration, ring)
-    claims = [claim for shelf in chest.shelves() for claim in chest.claims_on(shelf)]
+    claims = chest.claims()
     with open_reader(configuration.gateway.store) as reader:
         found = reader.ask(sealed_under, key_id)
     return found, sum(key_id in _keys_of(chest, claim) for claim in claims)
@@ -330,16 +330,6 @@ def _chest(configuration: Configuration, ring: KeyRing) -> Chest:
     from gateway.store.chest import Chest  # noqa: PLC0415
 
     return Chest(configuration.data_dir / "chest", ring)
-
-
-def _record(configuration: Configuration, event: str, detail: dict[str, str | int]) -> None:
-    """Before the change itself: what nobody could put on record is not done."""
-    from gateway.store import open_clerk  # noqa: PLC0415
-    from gateway.store.api import Record  # noqa: PLC0415
-
-    entry = journal_of(configuration).entry(event, actor=actor(), detail=detail)
-    with open_clerk(configuration.gateway.store) as clerk:
-        clerk.record(Record((entry,)))
 
 
 def _row(key: Key, sealed: tuple[int, int] | None) -> tuple[str, ...]:

@@ -80,3 +80,18 @@ def journal_of(configuration: Configuration) -> Journal:
 
     ids = IdSource(lambda: time.time_ns() // 1_000_000, os.urandom)
     return Journal(configuration.gateway.node, ids, SystemClock())
+
+
+def record(configuration: Configuration, event: str, detail: dict[str, str | int]) -> None:
+    """Puts on record what this person does to the gateway as a whole. Before it is done: what nobody could put on record is
+    not done.
+
+    Raises:
+        gateway.contract.Unavailable: it could not be committed.
+    """
+    from gateway.store import open_clerk  # noqa: PLC0415
+    from gateway.store.api import Record  # noqa: PLC0415
+
+    entry = journal_of(configuration).entry(event, actor=actor(), detail=detail)
+    with open_clerk(configuration.gateway.store) as clerk:
+        clerk.record(Record((entry,)))

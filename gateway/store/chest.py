@@ -186,6 +186,10 @@ class Chest:
                 found[claim] = max(found.get(claim, 0.0), entry.stat().st_mtime)
         return found
 
+    def claims(self) -> list[str]:
+        """Every claim."""
+        return [claim for shelf in self.shelves() for claim in self.claims_on(shelf)]
+
     def drafts(self) -> int:
         """How many files are being written, or were when a process was killed."""
         return sum(1 for _ in self._folder.glob("*/*.part"))

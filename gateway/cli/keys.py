@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -64,7 +65,7 @@ def list_(
 
     configuration = load(config)
     ring = _ring(configuration)
-    sealed = {key.id: _sealed_under(configuration, ring, key.id) for key in ring.keys} if count else {}
+    sealed = _sealed_under(configuration, ring, *(key.id for key in ring.keys)) if count else {}
     if as_json:
         print_json([_facts(key, sealed.get(key.id)) for key in ring.keys])
         return
@@ -179,7 +180,7 @@ def _require_retirable(configuration: Configuration, ring: KeyRing, key_id: str)
     if known[key_id].current:
         raise fail(Exit.PROBLEM, "这是当前密钥，请先 key rotate", "it is the current key: rotate first")
     _require_taken_over(configuration, ring, key_id, known[ring.current].made)
-    rows, attachments = _sealed_under(configuration, ring, key_id)
+    rows, attachments = _sealed_under(configuration, ring, key_id)[key_id]
     if rows or attachments:
         raise fail(
             Exit.PROBLEM,
@@ -287,16 +288,15 @@ def _reseal_attachments(chest: Chest, damaged: list[str]) -> int:
     return renewed
 
 
-def _sealed_under(configuration: Configuration, ring: KeyRing, key_id: str) -> tuple[int, int]:
-    """(rows, attachments)."""
+def _sealed_under(configuration: Configuration, ring: KeyRing, *key_ids: str) -> dict[str, tuple[int, int]]:
+    """(rows, attachments) of each key."""
     from gateway.store import open_reader  # noqa: PLC0415
     from gateway.store.reseal import sealed_under  # noqa: PLC0415
 
     chest = _chest(configuration, ring)
-    claims = chest.claims()
+    attached = Counter(key_id for claim in chest.claims() for key_id in _keys_of(chest, claim))
     with open_reader(configuration.gateway.store) as reader:
-        found = reader.ask(sealed_under, key_id)
-    return found, sum(key_id in _keys_of(chest, claim) for claim in claims)
+        return {key_id: (reader.ask(sealed_under, key_id), attached[key_id]) for key_id in key_ids}
 
 
 def _keys_of(chest: Chest, claim: str) -> set[str]:

@@ -8,7 +8,7 @@ SECONDS ?= 300
 WORKERS ?= 2
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test test-long fuzz lint format bench bench-records bench-sftp adapter schemas broker postgresql openssh clean
+.PHONY: help setup demo test test-long fuzz lint format bench bench-records bench-sftp adapter schemas broker postgresql openssh chromium clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ ifeq ($(BUS),rabbitmq)
 endif
 	@$(BIN)/gateway demo --bus $(BUS) $(if $(ONCE),--once)
 
-test: setup broker postgresql openssh ## All tests, against a real RabbitMQ and PostgreSQL that the tests start
+test: setup broker postgresql openssh chromium ## All tests, against a real RabbitMQ and PostgreSQL that the tests start
 	@$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 test-long: setup broker postgresql openssh ## Long runs: 200 kills of the gateway under load, and what else takes minutes
@@ -73,6 +73,9 @@ postgresql:
 
 openssh:
 	@scripts/install-openssh
+
+chromium:
+	@scripts/install-chromium
 
 clean: ## Remove the environment and all data of demo, tests and bench
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

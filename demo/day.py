@@ -15,6 +15,7 @@ from demo.admitting import admissions
 from demo.bank import Banks
 from demo.banking import banking
 from demo.book import Book
+from demo.desk import at_the_desk
 from demo.joined import Joined
 from demo.joining import joined_by_settings
 from demo.ledger import Ledger
@@ -87,6 +88,7 @@ class Day:
         await banking(self)
         await self.province_down()
         await self.sudden_death()
+        await at_the_desk(self)
         await self.proof()
 
     # -- scenes --------------------------------------------------------------------------------------

@@ -16,11 +16,13 @@ def run(*, once: bool, bus: str) -> int:
     """Plays the day; 0 only if every promise was checked and kept."""
     reactor = install_reactor()
     from twisted.internet.defer import Deferred  # noqa: PLC0415 - after the reactor was chosen
+    from twisted.internet.threads import deferToThread  # noqa: PLC0415
     from twisted.python.failure import Failure  # noqa: PLC0415
 
     from demo.bank import Banks  # noqa: PLC0415
     from demo.book import Book  # noqa: PLC0415
     from demo.day import Day  # noqa: PLC0415
+    from demo.desk import admit  # noqa: PLC0415
     from demo.joined import Joined  # noqa: PLC0415
     from demo.stage import Stage  # noqa: PLC0415
     from demo.wards import Wards  # noqa: PLC0415
@@ -41,6 +43,8 @@ def run(*, once: bool, bus: str) -> int:
         wards.start()
         await banks.start()
         stage.start_gateway()
+        await deferToThread(admit, stage)
+        stage.start_console(wait=False)
         day = Day(stage, book, reactor, agencies, wards, banks)
         await day.play()
         book.close()
@@ -86,6 +90,7 @@ def _choose(bus: str, book: Any) -> tuple[Any, str, str]:
 
 def _invite(book: Any, stage: Any) -> None:
     """What a visitor can do now."""
+    from demo.desk import invitation  # noqa: PLC0415
     from demo.stage import COMMAND  # noqa: PLC0415
 
     admin = f"http://127.0.0.1:{stage.ports['admin']}"
@@ -104,3 +109,4 @@ def _invite(book: Any, stage: Any) -> None:
         f"  日志 log: {stage.folder / 'gateway.log'}",
     ):
         book.console.print(line)
+    book.console.print(invitation(stage))

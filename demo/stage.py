@@ -55,6 +55,7 @@ class Stage:
         self.platform_options: tuple[str, ...] = ("--not-found", "success")
         self.gateway: subprocess.Popen[bytes] | None = None
         self.platform: subprocess.Popen[bytes] | None = None
+        self.desk: subprocess.Popen[bytes] | None = None
         self._agencies: list[subprocess.Popen[bytes]] = []
         #: Partners that were started and not yet seen: they begin beside each other and the gateway.
         self._coming: list[tuple[Callable[[], object], subprocess.Popen[bytes]]] = []
@@ -70,17 +71,19 @@ class Stage:
         """
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(EXAMPLE, self.config)
-        names = ("hospital", "national", "admin", "platform")
+        names = ("hospital", "national", "admin", "console", "platform")
         self.ports = {
             name: free_port(port if usual_ports else 0)
-            for name, port in zip(names, (8081, 8082, 8090, 9101), strict=True)
+            for name, port in zip(names, (8081, 8082, 8090, 8092, 9101), strict=True)
         }
         self.url = f"http://127.0.0.1:{self.ports['hospital']}/hospital"
         self.control = f"http://127.0.0.1:{self.ports['platform']}/_control"
+        self.console = f"http://127.0.0.1:{self.ports['console']}"
         gateway: dict[str, Any] = {
             "data_dir": "..",
             "bus": {"kind": self.bus, **({"url": self._amqp} if self._amqp else {})},
             "admin": {"listen": f"127.0.0.1:{self.ports['admin']}"},
+            "console": {"listen": f"127.0.0.1:{self.ports['console']}"},
             "engine": {"sweep_interval": "100ms"},
             "logs": {"file": "../gateway.log"},
         }
@@ -191,6 +194,22 @@ class Stage:
         assert self.gateway is not None
         self._until(self.ready, self.gateway, "the gateway", seconds)
 
+    def start_console(self, *, wait: bool = True) -> None:
+        """The operators' console. After the gateway, which makes the store."""
+        self.desk = self._process("-m", "gateway", "console", "--config", str(self.config))
+        if wait:
+            self.await_console()
+
+    def await_console(self) -> None:
+        """Waits until browsers may come."""
+        assert self.desk is not None
+
+        def there() -> bool:
+            with urllib.request.urlopen(f"{self.console}/sign-in", timeout=5) as answer:
+                return bool(answer.status == 200)
+
+        self._until(there, self.desk, "the console")
+
     def kill_gateway(self) -> None:
         """SIGKILL: no time to say or write anything."""
         assert self.gateway is not None
@@ -199,6 +218,7 @@ class Stage:
 
     def stop(self) -> None:
         """Ends everything that still runs."""
+        _end(self.desk)
         _end(self.gateway)
         _end(self.platform)
         for agency in self._agencies:

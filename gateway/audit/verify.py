@@ -1,6 +1,6 @@
 """Verifies a Tongqu audit log or a receipt. Stand-alone: one file, Python 3.11 and `cryptography`.
 
-    python verify.py log FOLDER --vkey FILE [--since OLD_CHECKPOINT]
+    python verify.py log FOLDER --vkey FILE [--since OLD_CHECKPOINT] [--progress]
     python verify.py receipt RECEIPT ENTRY --vkey FILE
 
 Exit status: 0 verified, 1 not verified, 2 could not check (arguments, unreadable files).
@@ -254,12 +254,17 @@ def _differing(row: bytes, other: bytes) -> list[int]:
     return [i for i in range(count) if row[i * HASH : (i + 1) * HASH] != other[i * HASH : (i + 1) * HASH]]
 
 
+#: Told how many entries have been read, and how many there are.
+Watch = Callable[[int, int], None]
+
+
 class _Log:
     """One verification: bottom-up through all levels, then a judgement of what disagreed from the top down."""
 
-    def __init__(self, folder: Path, report: LogReport, checkpoint: Checkpoint) -> None:
+    def __init__(self, folder: Path, report: LogReport, checkpoint: Checkpoint, watch: Watch) -> None:
         self.folder = folder
         self.report = report
+        self.watch = watch
         self.size = checkpoint.size
         self.root = checkpoint.root
         self.rows: list[bytes] = [b""]  # level → its hashes; level 0 is read again where needed
@@ -319,6 +324,7 @@ class _Log:
                 self.differing[0] += [number * WIDTH + i for i in _differing(tile, leaves)]
             if self.width(0, number) == WIDTH:
                 above.append(_peaks(tile or leaves or bytes(HASH), b""))
+            self.watch(min(self.size, (number + 1) * WIDTH), self.size)
         return b"".join(above)
 
     def _leaves(self, number: int) -> bytes | None:
@@ -411,7 +417,12 @@ class _Log:
                 continue
             if width > today:
                 self.report.ahead += 1
-            elif not self._is_beginning(name, kind, number, width):
+                continue
+            try:
+                beginning = self._is_beginning(name, kind, number, width)
+            except FileNotFoundError:
+                continue  # a running gateway clears away what has become whole
+            if not beginning:
                 self.problem(
                     name, f"{name} 与当前数据不符", f"{name} is not the beginning of what it has become"
                 )
@@ -437,13 +448,16 @@ def _files(folder: Path) -> Iterator[tuple[str, int | str, int, int]]:
                 yield path, kind, number, int(found[3] or WIDTH)
 
 
-def verify_log(folder: Path, vkeys: str, since: bytes | None = None) -> LogReport:
+def verify_log(
+    folder: Path, vkeys: str, since: bytes | None = None, watch: Watch = lambda _read, _size: None
+) -> LogReport:
     """Verify a whole log: signature, every tile, every entry, the root, optionally an earlier checkpoint.
 
     Args:
         folder: the log folder, or a copy of it.
         vkeys: the log's verifier key (several lines if the key was ever changed).
         since: an earlier signed checkpoint that the log must continue.
+        watch: told of the progress now and then.
 
     Raises:
         CannotCheck: no such folder, or the verifier key is unusable.
@@ -463,7 +477,7 @@ def verify_log(folder: Path, vkeys: str, since: bytes | None = None) -> LogRepor
         place = "checkpoint" if report.checkpoint is None else "--since"
         report.problems.append(Problem(place, error.zh, error.en))
         return report
-    log = _Log(folder, report, report.checkpoint)
+    log = _Log(folder, report, report.checkpoint, watch)
     log.check()
     if earlier is not None:
         report.since = earlier.size
@@ -498,8 +512,13 @@ def _write(lines: list[str]) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
+def _tell_progress(read: int, size: int) -> None:
+    sys.stderr.write(f"\r{read}/{size}" + ("\n" if read == size else ""))
+    sys.stderr.flush()
+
+
 def describe(report: LogReport) -> list[str]:
-    """The report in Chinese, then in English."""
+    """The report in Chinese, then in English: as many lines of the one as of the other."""
     found = report.problems
     zh = [problem.zh for problem in found[:_SHOWN]]
     en = [problem.en for problem in found[:_SHOWN]]
@@ -549,7 +568,8 @@ def _run(arguments: argparse.Namespace) -> int:
     vkeys = _read(arguments.vkey).decode("utf-8", "replace")
     if arguments.what == "log":
         since = _read(arguments.since) if arguments.since else None
-        report = verify_log(arguments.folder, vkeys, since)
+        watch = {"watch": _tell_progress} if arguments.progress else {}
+        report = verify_log(arguments.folder, vkeys, since, **watch)
         _write(describe(report))
         return 0 if report.ok else 1
     index, checkpoint = verify_receipt(_read(arguments.receipt), _read(arguments.entry), vkeys)
@@ -569,6 +589,9 @@ def _parser() -> argparse.ArgumentParser:
     log = what.add_parser("log", help="验证日志目录 / verify a log folder")
     log.add_argument("folder", type=Path)
     log.add_argument("--since", type=Path, help="先前保存的检查点 / a checkpoint saved earlier")
+    log.add_argument(
+        "--progress", action="store_true", help="在标准错误显示进度 / tell the progress on stderr"
+    )
     receipt = what.add_parser("receipt", help="验证存证回执 / verify a receipt")
     receipt.add_argument("receipt", type=Path)
     receipt.add_argument("entry", type=Path)

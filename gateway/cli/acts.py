@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, moment, print_json, say, state, table
-from gateway.cli.person import checked_reason
+from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, say, table
+from gateway.cli.person import actor, checked_reason
+from gateway.desk.words import state
 
 if TYPE_CHECKING:
-    from gateway.cli.settling import Case
-
-
-class Choice(StrEnum):
-    """What a person decides about a delivery."""
-
-    REPLAY = "replay"
-    ASK_AGAIN = "ask-again"
-    LET_GO = "let-go"
-    TOOK_EFFECT = "took-effect"
-    NO_EFFECT = "no-effect"
+    from gateway.desk.cases import Case, Choice
 
 
 MessageArgument = Annotated[
@@ -44,6 +34,20 @@ ConfirmOption = Annotated[
 
 _AGES = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (0, "s"))
 
+#: What to do next where a command does it; `gateway.desk.cases.next_of` says the rest.
+_COMMANDS = {
+    "partner": ("伙伴已停用：启用，或 settle", "partner disabled: enable it, or settle"),
+    "cause": (
+        "排除原因后 replay；不再需要则 settle --no-effect",
+        "remove the cause, then replay; or settle --no-effect",
+    ),
+    "finding": (
+        "核实后 settle --let-go 放行，或 settle --no-effect",
+        "find out, then settle --let-go; or settle --no-effect",
+    ),
+    "word": ("凭流水号向对方核实，再 settle", "look the reference up at the partner, then settle"),
+}
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -64,7 +68,7 @@ def work(
     Deliveries that are dead, in doubt, or held by a check, the longest waiting first; those the gateway still tries
     itself come last.
     """
-    from gateway.cli.settling import case_of  # noqa: PLC0415
+    from gateway.desk.cases import case_of  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import open_reader  # noqa: PLC0415
 
@@ -105,6 +109,8 @@ def replay(
     For dead deliveries only (certainly without effect), never for those in doubt. The reference stays, attempts
     count anew. The running gateway delivers it by itself within seconds.
     """
+    from gateway.desk.cases import Choice  # noqa: PLC0415
+
     _decide(message, Choice.REPLAY, reason, partner, config, confirm=confirm, as_json=as_json)
 
 
@@ -138,6 +144,8 @@ def settle(
     Exactly one of --ask-again, --took-effect (in doubt only), --no-effect (in doubt, dead, held), --let-go (held only).
     There is no reply then: a sender that repeats its request is told the state, not a result; tell them yourself.
     """
+    from gateway.desk.cases import Choice  # noqa: PLC0415
+
     chosen = [
         choice
         for choice, wanted in (
@@ -159,8 +167,8 @@ def _decide(
     text: str, choice: Choice, reason: str, partner: str | None, config: Any, *, confirm: bool, as_json: bool
 ) -> None:
     why = checked_reason(reason)
-    from gateway.cli.lookup import the_message  # noqa: PLC0415
-    from gateway.cli.settling import carry_out, find_case, require_possible  # noqa: PLC0415
+    from gateway.desk.cases import carry_out, find_case, follows_of, require_possible  # noqa: PLC0415
+    from gateway.desk.lookup import the_message  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import open_reader  # noqa: PLC0415
 
@@ -168,7 +176,7 @@ def _decide(
     with open_reader(configuration.gateway.store) as reader:
         case = find_case(configuration, reader, the_message(reader, text), partner, choice)
     require_possible(case, choice, confirmed=confirm)
-    done = carry_out(configuration, case, choice, why)
+    done = carry_out(configuration, case, choice, why, actor())
     if as_json:
         print_json(
             {
@@ -181,21 +189,7 @@ def _decide(
         )
         return
     say(f"{case.message.id} {case.delivery.partner}：{state(done.before)} → {state(done.after)}")
-    say(*_follows(case, choice))
-
-
-def _follows(case: Case, choice: Choice) -> tuple[str, str]:
-    """What happens next."""
-    if choice in (Choice.REPLAY, Choice.LET_GO) and case.too_late:
-        return (
-            "提交方的等待期限已过：网关不再发送，将以“未送达”结束",
-            "the sender's deadline has passed: the gateway will not send it but end it as not delivered",
-        )
-    if choice in (Choice.REPLAY, Choice.LET_GO):
-        return "运行中的网关数秒内投递", "the running gateway delivers it within seconds"
-    if choice is Choice.ASK_AGAIN:
-        return "运行中的网关数秒内再次查询", "the running gateway asks again within seconds"
-    return "已了结；没有答复报文，请告知提交方", "settled; there is no reply, so tell the sender"
+    say(*follows_of(case, choice))
 
 
 def _row(case: Case) -> tuple[str, ...]:
@@ -234,25 +228,10 @@ def _facts(case: Case) -> dict[str, Any]:
 
 
 def _next(case: Case) -> tuple[str, str]:
-    delivery = case.delivery
-    if not case.enabled:
-        return "伙伴已停用：启用，或 settle", "partner disabled: enable it, or settle"
-    if delivery.state == "dead":
-        return (
-            "排除原因后 replay；不再需要则 settle --no-effect",
-            "remove the cause, then replay; or settle --no-effect",
-        )
-    if delivery.state == "held":
-        return (
-            "核实后 settle --let-go 放行，或 settle --no-effect",
-            "find out, then settle --let-go; or settle --no-effect",
-        )
-    if delivery.next_at is not None:
-        return f"网关自行处理，下次 {moment(delivery.next_at)}", "the gateway goes on by itself"
-    return (
-        "凭流水号向对方核实，再 settle",
-        "look the reference up at the partner, then settle",
-    )
+    """What to do next, by the names of the commands."""
+    from gateway.desk.cases import next_of  # noqa: PLC0415
+
+    return _COMMANDS.get(case.need) or next_of(case)
 
 
 def _age(since: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,10 @@ from gateway.cli.output import (
     say,
     table,
 )
-from gateway.cli.person import checked_reason, record
+from gateway.cli.person import actor, checked_reason
+
+if TYPE_CHECKING:
+    from gateway.desk.proving import Proved
 
 app = typer.Typer(
     help="审计日志：验证、出具存证、查看公钥。 / The audit log: verify it, prove entries, show its key.",
@@ -61,8 +64,8 @@ def verify(
         raise typer.Exit(Exit.PROBLEM)
 
 
-@app.command()
-def prove(
+@app.command(name="prove")
+def prove_message(
     message_id: Annotated[str, typer.Argument(help="报文标识 / message id")],
     out: Annotated[Path, typer.Option(help="写入的目录 / folder to write to")],
     config: ConfigOption = DEFAULT_CONFIG,
@@ -80,16 +83,21 @@ def prove(
 
       python gateway/audit/verify.py receipt receipt.tlog-proof entry.bin --vkey vkey
     """
+    from gateway.desk.proving import prove, trail_of  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import open_reader  # noqa: PLC0415
 
     configuration = load(config)
     with open_reader(configuration.gateway.store) as reader:
-        entries = reader.audit_of(message_id)
-        if not entries:
-            entries = _of_answered(reader, message_id, every)
-    wanted = _wanted(message_id, entries, every)
-    written = [_write(configuration.audit_folder, out, *chosen) for chosen in wanted]
+        trail = trail_of(reader, message_id)
+    if trail.reply is not None:
+        complain(
+            f"{trail.reply} 是对报文 {trail.about} 的答复，存证为后者的条目",
+            f"{trail.reply} is the reply to {trail.about}: its entries are proved",
+        )
+    wanted = trail.entries if every else (trail.acceptance,)
+    _, _, proved = prove(configuration.audit_folder, wanted)
+    written = [_write(out, one, f"-{one.index}" if every else "") for one in proved]
     if as_json:
         print_json(written)
     for item in written if not as_json else ():
@@ -113,7 +121,7 @@ def match(
     For disputes about what was sent: the file that a partner brings is compared with the digests of what was accepted,
     refused or answered, also of what the gateway never kept. Exit 0 where one is the same, 1 where none is.
     """
-    from gateway.cli.matching import matches  # noqa: PLC0415
+    from gateway.desk.matching import matches  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import open_reader  # noqa: PLC0415
 
@@ -159,13 +167,12 @@ def key(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> N
 
     For whoever wants to verify; never the signing key. After a change, keys that still sign beside it follow.
     """
-    from gateway.audit.keys import load_signers  # noqa: PLC0415
+    from gateway.desk.auditing import vkeys_of  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
 
     configuration = load(config)
-    _require_key(configuration)
     origin = configuration.gateway.audit.origin
-    vkey, *earlier = [one.vkey for one in load_signers(origin, configuration.audit_key_file)]
+    vkey, *earlier = vkeys_of(configuration)
     if as_json:
         print_json({"origin": origin, "vkey": vkey, "earlier": earlier})
         return
@@ -188,16 +195,19 @@ def change_key(
     """
     why = checked_reason(reason)
     from gateway.audit import keys  # noqa: PLC0415
+    from gateway.desk.auditing import require_key  # noqa: PLC0415
+    from gateway.desk.record import record  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store.filelock import exclusively  # noqa: PLC0415
 
     configuration = load(config)
-    _require_key(configuration)
+    require_key(configuration)
     origin, file = configuration.gateway.audit.origin, configuration.audit_key_file
     with exclusively(file.parent):  # a second one would throw this one's draft away
         old = keys.load_signer(origin, file)
         new = keys.draft_key(origin, file)
-        record(configuration, "audit.key-changing", {"old": old.vkey, "new": new.vkey, "reason": why})
+        facts: dict[str, str | int] = {"old": old.vkey, "new": new.vkey, "reason": why}
+        record(configuration, "audit.key-changing", facts, actor())
         keys.change_key(origin, file)
     if as_json:
         print_json({"vkey": new.vkey, "earlier": old.vkey})
@@ -233,10 +243,12 @@ def retire_key(
     from gateway.audit import keys  # noqa: PLC0415
     from gateway.audit.checkpoint import open_checkpoint  # noqa: PLC0415
     from gateway.audit.errors import BadNote  # noqa: PLC0415
+    from gateway.desk.auditing import require_key  # noqa: PLC0415
+    from gateway.desk.record import record  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
 
     configuration = load(config)
-    _require_key(configuration)
+    require_key(configuration)
     signer, *earlier = keys.load_signers(configuration.gateway.audit.origin, configuration.audit_key_file)
     if key_id == signer.key_id.hex():
         raise fail(
@@ -256,7 +268,7 @@ def retire_key(
             f"没有旧密钥 {key_id}，见 audit key",
             f"there is no earlier key {key_id}: see `audit key`",
         )
-    record(configuration, "audit.key-retiring", {"key": key_id, "reason": why})
+    record(configuration, "audit.key-retiring", {"key": key_id, "reason": why}, actor())
     away = keys.retire_key(configuration.audit_key_file, key_id)
     if as_json:
         print_json({"retired": key_id, "file": str(away)})
@@ -267,15 +279,6 @@ def retire_key(
     )
 
 
-def _require_key(configuration: Any) -> None:
-    if not configuration.audit_key_file.exists():
-        raise fail(
-            Exit.UNAVAILABLE,
-            "尚无签名密钥，网关首次启动时生成",
-            "there is no key yet: the gateway makes it when it first starts",
-        )
-
-
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
@@ -283,51 +286,14 @@ def _read(file: Path) -> bytes:
         raise fail(Exit.UNAVAILABLE, f"无法读取 {file}", f"cannot read {file}: {error.strerror}") from None
 
 
-def _of_answered(reader: Any, reply_id: str, every: bool) -> list[tuple[int | None, str, bytes]]:
-    """Entries of the message that a reply answers: the one that names the reply, or all."""
-    from gateway.audit import decode  # noqa: PLC0415
-
-    reply = reader.message(reply_id)
-    if reply is None or reply.causation_id is None:
-        return []
-    complain(
-        f"{reply_id} 是对报文 {reply.causation_id} 的答复，存证为后者的条目",
-        f"{reply_id} is the reply to {reply.causation_id}: its entries are proved",
-    )
-    entries: list[tuple[int | None, str, bytes]] = reader.audit_of(reply.causation_id)
-    naming = [entry for entry in entries if (decode(entry[2]).detail or {}).get("reply") == reply_id]
-    return entries if every or not naming else naming
-
-
-def _wanted(
-    message_id: str, entries: list[tuple[int | None, str, bytes]], every: bool
-) -> list[tuple[int, Any, bytes, str]]:
-    """(index, entry, bytes, suffix of the file names): the acceptance alone, or all."""
-    from gateway.audit import decode  # noqa: PLC0415
-
-    if not entries:
-        raise fail(
-            Exit.PROBLEM, f"没有报文 {message_id} 的审计条目", f"no audit entries of message {message_id}"
-        )
-    known = [(index, decode(data), data) for index, _, data in entries]
-    if not every:
-        accepted = [item for item in known if item[1].event == "message.accepted"]
-        known = (accepted or known)[:1]
-    if any(index is None for index, _, _ in known):
-        raise fail(
-            Exit.UNAVAILABLE,
-            "条目已提交，但尚未写入日志，请稍候再试",
-            "committed but not in the log yet: try again in a second",
-        )
-    return [(index or 0, entry, data, f"-{index}" if every else "") for index, entry, data in known]
-
-
-def _write(log: Path, out: Path, index: int, entry: Any, data: bytes, suffix: str) -> dict[str, Any]:
-    from gateway.audit import Prover  # noqa: PLC0415
-
-    receipt = Prover(log).receipt(index)
+def _write(out: Path, proved: Proved, suffix: str) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     entry_file, receipt_file = out / f"entry{suffix}.bin", out / f"receipt{suffix}.tlog-proof"
-    entry_file.write_bytes(data)
-    receipt_file.write_bytes(receipt)
-    return {"index": index, "event": entry.event, "entry": str(entry_file), "receipt": str(receipt_file)}
+    entry_file.write_bytes(proved.data)
+    receipt_file.write_bytes(proved.receipt)
+    return {
+        "index": proved.index,
+        "event": proved.entry.event,
+        "entry": str(entry_file),
+        "receipt": str(receipt_file),
+    }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, moment, print_json, say, table
+from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, say, table
 from gateway.cli.paying import (
     ConfirmOption,
     KeyOption,
@@ -15,12 +15,12 @@ from gateway.cli.paying import (
     UnmaskOption,
     WhyOption,
     in_yuan,
-    item_facts,
     open_office,
     require_confirmed,
     signer,
 )
-from gateway.cli.person import checked_reason
+from gateway.cli.person import actor, checked_reason
+from gateway.desk.words import moment
 
 if TYPE_CHECKING:
     from gateway.payments.office import Office
@@ -194,7 +194,8 @@ def results(
 ) -> None:
     """批次内各笔的结果。 / What became of each item of a batch."""
     why = checked_reason(reason) if unmask else ""
-    from gateway.cli.viewing import record_view  # noqa: PLC0415
+    from gateway.desk.book import item_facts  # noqa: PLC0415
+    from gateway.desk.viewing import record_view  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.payments.batch_acts import batch_of  # noqa: PLC0415
     from gateway.payments.words import ITEM_STATES  # noqa: PLC0415
@@ -205,7 +206,7 @@ def results(
         rows = [one for one in _items(office, row) if state in (None, one.state)][:limit]
         if unmask:
             seen = sorted({one.proposal for one in rows})
-            record_view(configuration, seen, why, "gateway batch results")
+            record_view(configuration, seen, why, actor(), by="gateway batch results")
         found = [item_facts(one, office.seals, hidden=not unmask) for one in rows]
     if as_json:
         print_json(found)

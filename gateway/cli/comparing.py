@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from gateway.cli.mapping_files import elsewhere_of
-from gateway.cli.masking import masked, masked_text
+from gateway.cli.person import actor
+from gateway.desk.masking import masked, masked_text
 from mappings import Mapping, MappingError
 from mappings.samples import envelope
 from mappings.shape import personal
@@ -186,8 +187,8 @@ def of_store(old: Mapping, new: Mapping, config: Path, count: int, reason: str) 
     Raises:
         Unavailable: it could not be recorded; nothing is read.
     """
-    from gateway.cli.life import opening_vault  # noqa: PLC0415
-    from gateway.cli.viewing import record_view  # noqa: PLC0415
+    from gateway.desk.life import opening_vault  # noqa: PLC0415
+    from gateway.desk.viewing import record_view  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import open_reader  # noqa: PLC0415
     from gateway.store.api import Filter  # noqa: PLC0415
@@ -197,7 +198,8 @@ def of_store(old: Mapping, new: Mapping, config: Path, count: int, reason: str) 
         found = reader.find(Filter(type=old.canonical_type, limit=count))
     rows = [item.message for item in found]
     if rows:
-        record_view(configuration, [row.id for row in rows], reason, "gateway mapping compare")
+        seen = [row.id for row in rows]
+        record_view(configuration, seen, reason, actor(), by="gateway mapping compare")
     vault = opening_vault(configuration) if rows else None
     return [_stored(old, configuration, vault, row) for row in rows]
 

@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.acts import MessageArgument, ReasonOption
 from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, Exit, fail, say
-from gateway.cli.person import checked_reason
+from gateway.cli.person import actor, checked_reason
 
 if TYPE_CHECKING:
     from gateway.canonical import Attachment
@@ -42,10 +42,10 @@ def content(
     unless that is committed (exit 3 otherwise).
     """
     why = checked_reason(reason)
-    from gateway.cli.life import collect, opening_chest, the_attachment  # noqa: PLC0415
-    from gateway.cli.lookup import the_message  # noqa: PLC0415
     from gateway.cli.outfile import out_file  # noqa: PLC0415
-    from gateway.cli.viewing import record_view  # noqa: PLC0415
+    from gateway.desk.life import collect, opening_chest, the_attachment  # noqa: PLC0415
+    from gateway.desk.lookup import the_message  # noqa: PLC0415
+    from gateway.desk.viewing import record_view  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import open_reader  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ def content(
         raise fail(Exit.PROBLEM, f"报文 {told.row.id} 没有附件", f"message {told.row.id} has no attachment")
     if records and kept.records is None:
         raise fail(Exit.PROBLEM, "附件没有逐笔记录", "the attachment has no records")
-    record_view(configuration, [told.row.id], why, by="gateway message content")
+    record_view(configuration, [told.row.id], why, actor(), by="gateway message content")
     chest = opening_chest(configuration)
     with out_file(out) as target:
         for piece in _records(chest, kept) if records else chest.read(kept):

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.acts import ConfirmOption, MessageArgument, ReasonOption
 from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, Exit, JsonOption, fail, print_json, say
-from gateway.cli.person import actor, checked_reason, journal_of
+from gateway.cli.person import actor, checked_reason
 
 if TYPE_CHECKING:
     from gateway.engine.config import Configuration
@@ -37,7 +37,7 @@ def erase(
     Only when all its deliveries have ended.
     """
     why = checked_reason(reason)
-    from gateway.cli.lookup import the_message  # noqa: PLC0415
+    from gateway.desk.lookup import the_message  # noqa: PLC0415
     from gateway.engine.clearance import question_key  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.engine.routes import GATEWAY  # noqa: PLC0415
@@ -85,6 +85,7 @@ def _carry_out(
     configuration: Configuration, row: MessageRow, questions: list[str], claims: list[str], reason: str
 ) -> None:
     """The message first: an attachment without one is removed by the running gateway, too."""
+    from gateway.desk.record import journal_of  # noqa: PLC0415
     from gateway.store import open_clerk  # noqa: PLC0415
     from gateway.store.changes import erase_on_record  # noqa: PLC0415
     from gateway.store.chest import Chest  # noqa: PLC0415

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gateway.bus import BusError, Delivered, make_bus
-from gateway.cli.masking import masked
 from gateway.contract import ConfigError, Unavailable
+from gateway.desk.masking import masked
 from gateway.engine.config import Configuration
 from gateway.engine.config_feeds import FeedSettings
 from gateway.engine.feed_seal import FeedKey

@@ -19,12 +19,12 @@ from gateway.cli.output import (
     Exit,
     JsonOption,
     fail,
-    moment,
     print_json,
     say,
     table,
 )
-from gateway.cli.person import checked_reason, record
+from gateway.cli.person import actor, checked_reason
+from gateway.desk.words import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,12 +84,13 @@ def rotate(reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG, as_json:
     with `key reseal`.
     """
     why = checked_reason(reason)
+    from gateway.desk.record import record  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
 
     configuration = load(config)
     ring = _ring(configuration)
     before = ring.current
-    record(configuration, "key.rotating", {"before": before, "reason": why})
+    record(configuration, "key.rotating", {"before": before, "reason": why}, actor())
     ring.rotate()
     if as_json:
         print_json({"before": before, "current": ring.current, "file": str(ring.path)})
@@ -113,6 +114,7 @@ def reseal(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
     Beside a running gateway, too. It may be interrupted: the same command goes on. Then old keys can be retired.
     """
+    from gateway.desk.record import record  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
 
     configuration = load(config)
@@ -122,7 +124,7 @@ def reseal(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         seen = _reseal_rows(configuration, ring, damaged)
         renewed = _reseal_attachments(_chest(configuration, ring), damaged)
     facts: dict[str, str | int] = {"current": ring.current, "rows": seen, "attachments": renewed}
-    record(configuration, "key.resealed", {**facts, "damaged": len(damaged)})
+    record(configuration, "key.resealed", {**facts, "damaged": len(damaged)}, actor())
     if as_json:
         print_json({**facts, "damaged": damaged})
     else:
@@ -155,13 +157,14 @@ def retire(
     whoever has to prove the digest of a refused message in the audit log.
     """
     why = checked_reason(reason)
+    from gateway.desk.record import record  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
 
     configuration = load(config)
     ring = _ring(configuration)
     with _alone(configuration):
         _require_retirable(configuration, ring, key)
-        record(configuration, "key.retiring", {"key": key, "reason": why})
+        record(configuration, "key.retiring", {"key": key, "reason": why}, actor())
         away = ring.retire(key)
     if as_json:
         print_json({"retired": key, "file": str(away)})

@@ -14,6 +14,7 @@ from gateway.cli import (
     batch,
     check,
     codes,
+    console,
     feed,
     keys,
     mapping,
@@ -22,6 +23,7 @@ from gateway.cli import (
     payment,
     people,
     run,
+    users,
 )
 from gateway.cli.output import Exit, report
 
@@ -69,6 +71,7 @@ app = typer.Typer(
 )
 run.add_to(app)
 check.add_to(app)
+console.add_to(app)
 app.add_typer(message.app, name="message")
 app.add_typer(audit.app, name="audit")
 app.add_typer(partner.app, name="partner")
@@ -79,6 +82,7 @@ app.add_typer(payment.app, name="payment")
 app.add_typer(batch.app, name="batch")
 app.add_typer(people.app, name="person")
 app.add_typer(keys.app, name="key")
+app.add_typer(users.app, name="user")
 
 
 def main() -> None:

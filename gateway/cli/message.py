@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from typing import Annotated, Any
 
 import typer
@@ -13,21 +11,17 @@ from gateway.cli.output import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
-    moment,
     print_json,
     say,
-    state,
     table,
 )
-from gateway.cli.person import checked_reason
+from gateway.cli.person import actor, checked_reason
+from gateway.desk.words import STATES, moment, state
 
 app = typer.Typer(
     help="报文：查找、查看全过程、处理失败与不明。 / Messages: find, show, decide what waits for a person.",
     no_args_is_help=True,
 )
-
-_AGO = re.compile(r"(\d+)(min|h|d)")
-_MINUTES = {"min": 1, "h": 60, "d": 1440}
 
 
 @app.command()
@@ -89,7 +83,7 @@ def find(
     with open_reader(load(config).gateway.store) as reader:
         found = reader.find(what)
     if as_json:
-        from gateway.cli.life import listed  # noqa: PLC0415
+        from gateway.desk.life import listed  # noqa: PLC0415
 
         print_json([listed(item) for item in found])
         return
@@ -126,8 +120,8 @@ def show(
     whether the gateway runs or not.
     """
     why = checked_reason(reason) if unmask else ""
-    from gateway.cli import life  # noqa: PLC0415
-    from gateway.cli.lookup import the_message  # noqa: PLC0415
+    from gateway.desk import life  # noqa: PLC0415
+    from gateway.desk.lookup import the_message  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import open_reader  # noqa: PLC0415
 
@@ -139,9 +133,9 @@ def show(
         _print_refusal(refused, as_json=as_json)
         return
     if unmask:
-        from gateway.cli.viewing import record_view  # noqa: PLC0415
+        from gateway.desk.viewing import record_view  # noqa: PLC0415
 
-        record_view(configuration, [told.row.id], why)
+        record_view(configuration, [told.row.id], why, actor(), by="gateway message show")
     shown = life.content(configuration, told, hidden=not unmask)
     attachment = life.attachment_facts(configuration, told, hidden=not unmask)
     if as_json:
@@ -192,7 +186,7 @@ def _print_audit(entries: Any) -> None:
 def _print_refusal(refused: Any, *, as_json: bool) -> None:
     """Input that was not accepted: all that is kept of it is in the audit log."""
     if as_json:
-        from gateway.cli.life import refusal_facts  # noqa: PLC0415
+        from gateway.desk.life import refusal_facts  # noqa: PLC0415
 
         print_json(refusal_facts(refused))
         return
@@ -226,23 +220,20 @@ def _print_delivery(delivery: Any) -> None:
 
 
 def _known_state(name: str | None) -> None:
-    known = ("held", "pending", "sending", "waiting", "in-doubt", "accepted", "rejected", "reversed", "dead")
-    if name is not None and name not in known:
-        raise typer.BadParameter(", ".join(known), param_hint="--state")
+    if name is not None and name not in STATES:
+        raise typer.BadParameter(", ".join(STATES), param_hint="--state")
 
 
 def _time(text: str | None, option: str) -> int | None:
     """Milliseconds since 1970. A time without offset is the machine's local time."""
+    from gateway.desk.refused import NotPossible  # noqa: PLC0415
+    from gateway.desk.times import time_of  # noqa: PLC0415
+
     if text is None:
         return None
-    ago = _AGO.fullmatch(text)
     try:
-        if ago is not None:
-            at = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=int(ago[1]) * _MINUTES[ago[2]])
-        else:
-            at = dt.datetime.fromisoformat(text)
-        return int(at.timestamp() * 1000)
-    except (ValueError, OverflowError):
+        return time_of(text)
+    except NotPossible:
         raise typer.BadParameter("2026-01-05, 2026-01-05T08:00, 30min, 2h, 7d", param_hint=option) from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import enum
 import json
 import sys
@@ -31,18 +30,6 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON，供程序使用 / JSON for programs")]
 DEFAULT_CONFIG = Path("config")
 _WIDE = 200  #: columns where nobody's terminal sets the limit, as in a pipe
-
-_STATES = {
-    "pending": "待投递",
-    "sending": "投递中",
-    "waiting": "等待重试",
-    "held": "待核验",
-    "in-doubt": "结果不明",
-    "accepted": "已送达",
-    "rejected": "被拒绝",
-    "reversed": "已冲正",
-    "dead": "投递失败",
-}
 
 
 def say(zh: str, en: str = "") -> None:
@@ -81,27 +68,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | No
     Console(highlight=False, width=width).print(made)
 
 
-def state(name: str) -> str:
-    """A delivery state in both languages."""
-    return f"{_STATES.get(name, '')} {name}".strip()
-
-
-def moment(milliseconds: int | None) -> str:
-    """A time of the store, in local time with its offset."""
-    if milliseconds is None:
-        return ""
-    at = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).astimezone()
-    return at.isoformat(sep=" ", timespec="milliseconds")
-
-
 def report(error: Exception) -> Exit | None:
     """Prints an error that was raised on purpose; None for one that was not."""
     from gateway.audit.errors import AuditError, LogBusy, NotInLog  # noqa: PLC0415  only when something failed
     from gateway.contract import ConfigError, GatewayError, PartnerDown, Unavailable  # noqa: PLC0415
+    from gateway.desk.refused import NotPossible  # noqa: PLC0415
 
     if isinstance(error, ConfigError):
         _config_error(error)
         return Exit.PROBLEM
+    if isinstance(error, NotPossible):
+        return _not_possible(error)
     if isinstance(error, GatewayError):
         complain(error.zh, error.en)
         return Exit.UNAVAILABLE if isinstance(error, (Unavailable, PartnerDown)) else Exit.PROBLEM
@@ -122,3 +99,22 @@ def _config_error(error: Any) -> None:
         )
     if not problems:
         complain(f"{error.file} {error.zh}".strip(), error.en)
+
+
+def _not_possible(error: Any) -> Exit:
+    """Says by which option it would be possible, where there is one."""
+    from gateway.desk import refused  # noqa: PLC0415
+    from gateway.desk.words import moment  # noqa: PLC0415
+
+    if isinstance(error, refused.NeedsConfirmation):
+        complain(f"{error.zh}。确认请加 --confirm", f"{error.en}. To go on add --confirm")
+        return Exit.USAGE
+    if isinstance(error, refused.SeveralDeliveries):
+        named = error.standing
+        complain(f"不止一笔投递，请用 --partner 指明：{named}", f"name one by --partner: {named}")
+        return Exit.PROBLEM
+    if isinstance(error, refused.SeveralMessages):
+        for message in error.candidates:
+            say(f"{message.id} {moment(message.created)} {message.type}")
+    complain(error.zh, error.en)
+    return Exit.UNAVAILABLE if isinstance(error, refused.Changed) else Exit.PROBLEM

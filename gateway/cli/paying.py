@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Exit, fail, moment
+from gateway.cli.output import Exit, fail
 from gateway.cli.person import actor
 
 if TYPE_CHECKING:
     from gateway.engine.config import Configuration
     from gateway.payments.office import Office, Signer
-    from gateway.payments.seals import Seals
-    from gateway.store.payments import ItemRow
 
 PersonOption = Annotated[
     str, typer.Option("--as", help="本人在 people.yaml 中的代号 / your name in people.yaml", metavar="NAME")
@@ -65,11 +63,10 @@ def open_office(configuration: Configuration) -> Iterator[Office]:
     Raises:
         typer.Exit: no payments are configured.
     """
+    from gateway.desk.book import seals_of  # noqa: PLC0415
     from gateway.engine.outgoing import outgoing  # noqa: PLC0415
     from gateway.payments.office import Office  # noqa: PLC0415
-    from gateway.payments.seals import Seals  # noqa: PLC0415
     from gateway.store import open_clerk, open_reader  # noqa: PLC0415
-    from gateway.store.keyring import KeyRing  # noqa: PLC0415
 
     if configuration.payments is None:
         raise fail(
@@ -78,7 +75,7 @@ def open_office(configuration: Configuration) -> Iterator[Office]:
             f"no payments are configured: write {configuration.folder}/payments.yaml first, see docs/payments.md",
         )
     out = outgoing(configuration)
-    seals = Seals.load(KeyRing.load(configuration.keyring_file), configuration.tag_file)
+    seals = seals_of(configuration)
     store = configuration.gateway.store
     with open_reader(store) as reader, open_clerk(store) as clerk:
         yield Office(
@@ -157,62 +154,3 @@ def item_state(name: str) -> str:
     from gateway.payments.words import ITEM_STATES  # noqa: PLC0415
 
     return f"{ITEM_STATES.get(name, '')} {name}".strip()
-
-
-def item_facts(item: ItemRow, seals: Seals, *, hidden: bool) -> dict[str, Any]:
-    """An item for people and programs; names and numbers masked where `hidden`."""
-    from gateway.contract.privacy import mask_id, mask_name, mask_text  # noqa: PLC0415
-
-    party = seals.open(item.sealed, item.id)
-    name, account = (party.name, party.account_no)
-    document = party.document_no
-    return {
-        "id": item.id,
-        "account": item.account,
-        "kind": item.kind,
-        "reference": item.end_to_end_id,
-        "name": mask_name(name) if hidden else name,
-        "account_no": mask_id(account) if hidden else account,
-        "bank_line_no": party.bank_line_no,
-        "document_no": None if document is None else mask_id(document) if hidden else document,
-        "remittance": party.remittance
-        if not hidden or party.remittance is None
-        else mask_text(party.remittance),
-        "amount_fen": item.amount,
-        "state": item.state,
-        "code": mask_text(item.code) if hidden and item.code is not None else item.code,
-        "proposer": item.proposer,
-        "proposal": item.proposal,
-        "own_reference": item.own_reference,
-        "own_sequence": item.own_sequence,
-        "replaces": item.replaces,
-        "verification": item.verification,
-        "approved_by": item.approved_by,
-        "batch": item.batch_id,
-        "batch_sequence": item.batch_sequence,
-        "settled_fen": item.settled_amount,
-        "settled_on": item.settled_on,
-        "bank_reference": item.bank_reference,
-        "updated": moment(item.updated),
-    }
-
-
-def one_item(office: Office, text: str) -> ItemRow:
-    """The item that an id or an end-to-end id means.
-
-    Raises:
-        typer.Exit: there is none, or more than one.
-    """
-    from gateway.payments.settings import LARGEST_BATCH  # noqa: PLC0415
-    from gateway.store import payments_reads as reads  # noqa: PLC0415
-
-    row = office.book.ask(reads.item, text)
-    if row is not None:
-        return row
-    found = office.book.ask(reads.items, reads.Wanted(end_to_end_id=text, limit=LARGEST_BATCH))
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise fail(Exit.PROBLEM, f"没有明细 {text}", f"no item {text}")
-    ids = "、".join(item.id for item in found[:10])
-    raise fail(Exit.PROBLEM, f"不止一笔，请用标识指明：{ids}", f"more than one: name it by its id: {ids}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli import payment_acts, payment_differences
-from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, moment, print_json, say, table
+from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, say, table
 from gateway.cli.paying import (
     AccountOption,
     ItemArgument,
@@ -15,15 +15,13 @@ from gateway.cli.paying import (
     UnmaskOption,
     WhyOption,
     in_yuan,
-    item_facts,
     item_state,
-    one_item,
     open_office,
 )
-from gateway.cli.person import checked_reason
+from gateway.cli.person import actor, checked_reason
 
 if TYPE_CHECKING:
-    from gateway.payments.office import Office
+    pass
 
 app = typer.Typer(
     help="支付明细：查看、审批、撤回、账户核验、差异。 / Payments: items, approval, account checks, differences.",
@@ -59,6 +57,7 @@ def list_items(
 
       gateway payment list --account resident --state proposed     待审批的 / what waits for approval
     """
+    from gateway.desk.book import item_facts  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.payments.words import ITEM_STATES  # noqa: PLC0415
     from gateway.store import payments_reads as reads  # noqa: PLC0415
@@ -123,17 +122,20 @@ def show(
 ) -> None:
     """一笔明细的全过程。 / The whole life of one item, with every word of the bank's."""
     why = checked_reason(reason) if unmask else ""
-    from gateway.cli.viewing import record_view  # noqa: PLC0415
+    from gateway.desk.book import item_facts, one_item, word_facts  # noqa: PLC0415
+    from gateway.desk.viewing import record_view  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import payments_reads as reads  # noqa: PLC0415
 
     configuration = load(config)
     with open_office(configuration) as office:
-        row = one_item(office, item)
+        row = one_item(office.book, item)
         if unmask:
-            record_view(configuration, [row.proposal], why, "gateway payment show")
+            record_view(configuration, [row.proposal], why, actor(), by="gateway payment show")
         facts = item_facts(row, office.seals, hidden=not unmask)
-        words = [_word(office, one, hidden=not unmask) for one in office.book.ask(reads.history, row.id)]
+        words = [
+            word_facts(one, office.seals, hidden=not unmask) for one in office.book.ask(reads.history, row.id)
+        ]
     if as_json:
         print_json({**facts, "history": words})
         return
@@ -146,17 +148,3 @@ def show(
         ],
         "银行结果 what the bank said",
     )
-
-
-def _word(office: Office, word: Any, *, hidden: bool) -> dict[str, Any]:
-    from gateway.contract.privacy import mask_text  # noqa: PLC0415
-
-    text = None if word.text is None else office.seals.open_text(bytes(word.text), word.item_id)
-    return {
-        "time": moment(word.at),
-        "status": word.status,
-        "code": word.code,
-        "text": mask_text(text) if text is not None and hidden else text,
-        "state": word.state,
-        "message": word.message_id,
-    }

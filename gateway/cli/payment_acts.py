@@ -17,7 +17,6 @@ from gateway.cli.paying import (
     WhyOption,
     in_yuan,
     item_state,
-    one_item,
     open_office,
     require_confirmed,
     signer,
@@ -84,13 +83,14 @@ def withdraw(
 ) -> None:
     """撤回未组批的明细，不再支付。 / Withdraw items that are in no batch: they will not be paid."""
     why = checked_reason(reason)
+    from gateway.desk.book import one_item  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.payments.item_acts import withdraw as decide  # noqa: PLC0415
 
     configuration = load(config)
     with open_office(configuration) as office:
         who = signer(configuration, person, key, passphrase_file)
-        rows = [one_item(office, text) for text in items or ()]
+        rows = [one_item(office.book, text) for text in items or ()]
         zh, en = _totals("撤回", "withdraw", rows)
         require_confirmed(confirm, zh, en)
         signed = decide(office, who, rows, why)
@@ -160,12 +160,13 @@ def again(
 def _anew(
     office: Office, item: str | None, reference: str | None, batch: str | None, suffix: str | None
 ) -> list[tuple[ItemRow, str]]:
+    from gateway.desk.book import one_item  # noqa: PLC0415
     from gateway.payments.lifecycle import AGAIN  # noqa: PLC0415
     from gateway.store import payments_disputes as disputes  # noqa: PLC0415
     from gateway.store import payments_reads as reads  # noqa: PLC0415
 
     if item is not None:
-        return [(one_item(office, item), reference or "")]
+        return [(one_item(office.book, item), reference or "")]
     rows: list[ItemRow] = office.book.ask(reads.items_of, batch or "")
     ended = [row for row in rows if row.state in AGAIN]
     open_ = [row for row in ended if office.book.ask(disputes.replaced_by, row.id) is None]
@@ -210,6 +211,7 @@ def verify_accounts(
 def _chosen(
     office: Office, items: list[str] | None, account: str | None, proposal: str | None, state: str
 ) -> list[ItemRow]:
+    from gateway.desk.book import one_item  # noqa: PLC0415
     from gateway.store import payments_reads as reads  # noqa: PLC0415
 
     if bool(items) == (account is not None or proposal is not None):
@@ -217,7 +219,7 @@ def _chosen(
             "写明细，或 --account、--proposal / name items, or --account or --proposal", param_hint="ITEMS"
         )
     if items:
-        return [one_item(office, text) for text in dict.fromkeys(items)]
+        return [one_item(office.book, text) for text in dict.fromkeys(items)]
     wanted = reads.Wanted(account=account, proposal=proposal, state=state, limit=_ALL)
     found: list[ItemRow] = office.book.ask(reads.items, wanted)
     if not found:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, moment, print_json, say, table
+from gateway.cli.output import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, say, table
 from gateway.cli.paying import (
     AccountOption,
     KeyOption,
@@ -36,6 +36,7 @@ def differences(
     as_json: JsonOption = False,
 ) -> None:
     """与银行的差异，及下一步怎么办。 / Differences with the bank, and what to do about each."""
+    from gateway.desk.book import difference_facts  # noqa: PLC0415
     from gateway.engine.config import load  # noqa: PLC0415
     from gateway.store import payments_reads as reads  # noqa: PLC0415
 
@@ -43,7 +44,7 @@ def differences(
         found = office.book.ask(_differences, account, closed, limit)
         compared = office.book.ask(reads.days, account, 1)
     if as_json:
-        print_json([_facts(row) for row in found])
+        print_json([difference_facts(row) for row in found])
         return
     table(
         (
@@ -75,7 +76,9 @@ def _differences(session: Any, account: str | None, closed: bool, limit: int) ->
 
 
 def _row(row: Any) -> tuple[str, ...]:
-    facts = _facts(row)
+    from gateway.desk.book import difference_facts  # noqa: PLC0415
+
+    facts = difference_facts(row)
     return (
         str(row.n),
         f"{facts['zh']} {row.kind}" + (" 已关闭" if row.closed_at else ""),
@@ -87,41 +90,6 @@ def _row(row: Any) -> tuple[str, ...]:
         facts["theirs"] or "",
         facts["next_zh"],
     )
-
-
-#: Kinds whose two sides are amounts.
-_AMOUNTS = frozenset({"amount", "twice", "partial", "missing-here", "missing-there"})
-
-
-def _facts(row: Any) -> dict[str, Any]:
-    from gateway.canonical.money import fen_to_yuan  # noqa: PLC0415
-    from gateway.payments.words import DIFFERENCES  # noqa: PLC0415
-
-    word = DIFFERENCES[row.kind]
-
-    def told(text: str | None) -> str | None:
-        return fen_to_yuan(int(text)) if text is not None and row.kind in _AMOUNTS else text
-
-    return {
-        "number": row.n,
-        "kind": row.kind,
-        "zh": word.zh,
-        "en": word.en,
-        "next_zh": word.todo_zh,
-        "next_en": word.todo_en,
-        "account": row.account,
-        "day": row.day,
-        "batch": row.batch_id,
-        "item": row.item_id,
-        "reference": row.reference,
-        "ours": told(row.ours),
-        "theirs": told(row.theirs),
-        "message": row.message_id,
-        "created": moment(row.created),
-        "closed_at": moment(row.closed_at) or None,
-        "closed_by": row.closed_by,
-        "reason": row.reason,
-    }
 
 
 def close_difference(

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.cli.mapping_files import elsewhere_of
-from gateway.cli.masking import masked, masked_text
+from gateway.desk.masking import masked, masked_text
 from mappings import Mapping, MappingError
 from mappings.report import plain
 from mappings.trace import Traced, stray, trace

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from gateway.engine.config_model import GatewaySettings
 from gateway.engine.config_problem import Place
 from gateway.engine.config_read import Draft
 
@@ -45,6 +46,7 @@ def listeners(draft: Draft) -> None:
     seen: list[_Mount] = []
     if draft.gateway is not None:
         seen.append(_Mount(draft.gateway.admin.listen, "", None, "gateway.yaml admin.listen"))
+        seen += _console(draft, draft.gateway, seen)
     for partner in draft.partners:
         if partner.settings is None or not partner.base.enabled:
             continue
@@ -55,6 +57,26 @@ def listeners(draft: Draft) -> None:
                 en = f"{mount.endpoint}{mount.path} collides with {clash.where}"
                 partner.document.add(place, "未占用的地址或路径 / a free endpoint or path", zh, en)
             seen.append(mount)
+
+
+def _console(draft: Draft, gateway: GatewaySettings, seen: list[_Mount]) -> list[_Mount]:
+    """The console's listener, where one is configured: the default one may be in use without harm to the gateway."""
+    if "console" not in gateway.model_fields_set:
+        return []
+    console, document, place = gateway.console, draft.documents["gateway.yaml"], ("console", "listen")
+    if console.tls is None and not is_loopback(console.listen):
+        document.add(
+            place,
+            "console.tls 或本机地址 / console.tls, or a loopback address",
+            f"{console.listen} 不限本机而无 TLS：口令与个人信息会在网络上明文传输",
+            f"{console.listen} is open to others without TLS: passwords and personal data would cross the network"
+            " in clear text",
+        )
+    mount = _Mount(console.listen, "", console.tls, "gateway.yaml console.listen")
+    if any(mount.meets(other) for other in seen):
+        zh, en = f"监听 {console.listen} 与 admin.listen 冲突", f"{console.listen} collides with admin.listen"
+        document.add(place, "未占用的地址 / a free endpoint", zh, en)
+    return [mount]
 
 
 def _mounts(settings: BaseModel, place: Place, where: str) -> Iterable[tuple[Place, _Mount]]:

@@ -15,11 +15,16 @@ from gateway.contract import Duration, Endpoint, Settings
 from gateway.engine.config_feeds import FeedSettings
 from gateway.engine.lifecycle import Backoff
 from gateway.store.settings import StoreSettings
+from gateway.transports.http.settings import ServerTlsSettings
 
 #: Part of file names, queue names and metric labels.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
 Glob = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.*?\[\]!_-]+$")]
+#: Without a port.
+HostName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", to_lower=True)
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -88,6 +93,20 @@ class AdminSettings(Settings):
     listen: Endpoint = "127.0.0.1:8090"
 
 
+class ConsoleSettings(Settings):
+    """The operators' console, served by `gateway console`."""
+
+    listen: Endpoint = "127.0.0.1:8092"
+    tls: ServerTlsSettings | None = Field(
+        default=None, description="监听非本机地址时必填 / needed unless it listens on a loopback address"
+    )
+    public_host: tuple[HostName, ...] = Field(
+        default=(),
+        description="浏览器访问时所用的主机名 / names under which browsers come",
+        examples=[["console.example.gov.cn"]],
+    )
+
+
 class LogSettings(Settings):
     """The technical log."""
 
@@ -114,6 +133,7 @@ class GatewaySettings(Settings):
     bus: BusSettings = BusSettings.model_validate({})
     audit: AuditSettings
     admin: AdminSettings = AdminSettings()
+    console: ConsoleSettings = ConsoleSettings()
     engine: EngineSettings = EngineSettings()
     mappings: tuple[Path, ...] = Field(
         default=(),

@@ -26,6 +26,8 @@ BATCH_STATES: Final = {
     "failed": "银行拒收",
     "cancelled": "已作废",
 }
+PROPOSAL_STATES: Final = {"arriving": "接收中", "proposed": "已接收", "refused": "整个文件被拒"}
+KINDS: Final = {"credit-transfer": ("代发", "disbursement"), "direct-debit": ("代扣", "collection")}
 VERIFICATIONS: Final = {"asked": "核验中", "verified": "户名相符", "refused": "核验不符"}
 
 

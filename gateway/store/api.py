@@ -129,6 +129,7 @@ class Filter(Struct, frozen=True, kw_only=True):
     state: str | None = None  #: of any of its deliveries
     since: int | None = None
     until: int | None = None
+    before: tuple[int, str] | None = None  #: (created, id) of the last message of the page before
     limit: int = 50
 
 

@@ -49,7 +49,7 @@ class Clerk(Guest[WriteSession]):
         session = self._session
         try:
             session.begin()
-            if seen is not None and not _unmoved(session, seen):
+            if seen is not None and not unmoved(session, seen):
                 session.rollback()
                 return False
             [result] = apply(session, [unit])
@@ -65,7 +65,8 @@ class Clerk(Guest[WriteSession]):
         return result
 
 
-def _unmoved(session: WriteSession, seen: DeliveryRow) -> bool:
+def unmoved(session: WriteSession, seen: DeliveryRow) -> bool:
+    """Whether a delivery is as it was seen; if so, nobody else changes it before the commit."""
     session.states([seen.id])  # locks the row where the transaction does not lock everything
     now = reads.delivery(session, seen.id)
     return now is not None and (now.state, now.updated, now.next_at) == (

@@ -110,7 +110,11 @@ class SqliteDatabase:
 
     def _guest(self, *, read_only: bool) -> SqliteSession:
         if not self._path.exists():
-            raise self._unusable("missing")
+            raise ConfigError(
+                f"没有数据库文件 {self._path}：请先启动一次网关，或核对路径",
+                f"the database file {self._path} is missing: start the gateway once, or check the path",
+                path="store.url",
+            )
         session = SqliteSession(str(self._path), self._busy_timeout, read_only=read_only)
         try:
             require_current(session, self._steps)

@@ -92,18 +92,36 @@ def batch(session: Session, batch_id: str) -> BatchRow | None:
     return _batches(found)[0] if found else None
 
 
-def batches(session: Session, account: str | None, state: str | None, limit: int) -> list[BatchRow]:
-    """Newest first."""
+def batches(
+    session: Session,
+    account: str | None,
+    state: str | None,
+    limit: int,
+    before: tuple[int, str] | None = None,
+) -> list[BatchRow]:
+    """Newest first; with `before` (created, id) those that follow that one."""
+    older = "" if before is None else " AND (created, id) < (?, ?)"
     found = session.rows(
         f"""SELECT {_BATCH} FROM payment_batches WHERE account = coalesce(?, account)
-            AND state = coalesce(?, state) ORDER BY created DESC, id DESC LIMIT ?""",
-        (account, state, limit),
+            AND state = coalesce(?, state){older} ORDER BY created DESC, id DESC LIMIT ?""",
+        (account, state, *(before or ()), limit),
     )
     return _batches(found)
 
 
 def _batches(found: Sequence[Sequence[Any]]) -> list[BatchRow]:
     return [BatchRow(**dict(zip(BatchRow.__struct_fields__, values, strict=True))) for values in found]
+
+
+def items_from(session: Session, batch_id: str, after: int, state: str | None, limit: int) -> list[ItemRow]:
+    """Some of a batch's items, in the order in which they were built in: those with a number above `after`."""
+    return _items(
+        session.rows(
+            f"""SELECT {_ITEM} FROM payment_items WHERE batch_id = ? AND batch_sequence > ?
+                AND state = coalesce(?, state) ORDER BY batch_sequence LIMIT ?""",
+            (batch_id, after, state, limit),
+        )
+    )
 
 
 def items_of(session: Session, batch_id: str) -> list[ItemRow]:
@@ -207,13 +225,17 @@ def proposal(session: Session, message_id: str) -> ProposalRow | None:
     return _proposals(found)[0] if found else None
 
 
-def proposals(session: Session, account: str | None, limit: int) -> list[ProposalRow]:
-    """Newest first."""
+def proposals(
+    session: Session, account: str | None, limit: int, before: str | None = None
+) -> list[ProposalRow]:
+    """Newest first; with `before` (a message id) those that follow that one."""
+    older = "" if before is None else " AND message_id < ?"
+    values = () if before is None else (before,)
     return _proposals(
         session.rows(
-            f"""SELECT {_PROPOSAL} FROM payment_proposals WHERE account = coalesce(?, account)
+            f"""SELECT {_PROPOSAL} FROM payment_proposals WHERE account = coalesce(?, account){older}
                 ORDER BY message_id DESC LIMIT ?""",
-            (account, limit),
+            (account, *values, limit),
         )
     )
 

@@ -20,6 +20,7 @@ class Reader(Guest[Session]):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database.open_guest, database.explain)
+        self._backlog = database.backlog
 
     def ask(self, question: Callable[..., T], *values: Any) -> T:
         """A question of `reads`, `payments_reads` and the like: `question(session, *values)`."""
@@ -49,8 +50,10 @@ class Reader(Guest[Session]):
     def owed(self, updated_before: int, limit: int, after: str = "") -> list[tuple[DeliveryRow, MessageRow]]:
         return self.ask(reads.owed, updated_before, limit, after)
 
-    def for_people(self, limit: int) -> list[tuple[DeliveryRow, MessageRow]]:
-        return self.ask(reads.for_people, limit)
+    def for_people(
+        self, limit: int, partner: str | None = None, state: str | None = None
+    ) -> list[tuple[DeliveryRow, MessageRow]]:
+        return self.ask(reads.for_people, limit, partner, state)
 
     def next_in_order(self, partner: str, ordering_key: str) -> tuple[DeliveryRow, MessageRow] | None:
         return self.ask(reads.next_in_order, partner, ordering_key)
@@ -67,3 +70,7 @@ class Reader(Guest[Session]):
     def audit_of(self, message_id: str) -> list[tuple[int | None, str, bytes]]:
         """(index in the log or None, entry id, entry) of everything recorded about a message."""
         return self.ask(reads.audit_of, message_id)
+
+    def audit_backlog(self) -> int:
+        """How many committed audit entries have no index yet; cheap."""
+        return int(self.ask(lambda session: session.rows(self._backlog))[0][0])

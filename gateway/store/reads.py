@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.store.api import DeliveryRow, Filter, Found, MessageRow
-from gateway.store.audit import FIND
+from gateway.store.audit import FIND, SEQUENCED, SIZE
 from gateway.store.columns import (
     DELIVERIES,
     DELIVERY,
@@ -38,6 +38,16 @@ def by_partner_id(session: Session, partner: str, partner_message_id: str) -> Fo
 
 def audit_of(session: Session, message_id: str) -> list[tuple[int | None, str, bytes]]:
     return [(position, id_, bytes(entry)) for position, id_, entry in session.rows(FIND, (message_id,))]
+
+
+def audit_size(session: Session) -> int:
+    """How many audit entries have an index: those from 0 up to this number."""
+    return int(session.rows(SIZE)[0][0])
+
+
+def audit_from(session: Session, first: int, limit: int) -> list[bytes]:
+    """The audit entries from index `first` on, in order of index."""
+    return [bytes(entry) for (entry,) in session.rows(SEQUENCED, (first, limit))]
 
 
 def delivery(session: Session, delivery_id: str) -> DeliveryRow | None:
@@ -105,6 +115,8 @@ def _conditions(what: Filter) -> tuple[list[str], list[object]]:
         parts.append(("m.created >= ?", [what.since]))
     if what.until is not None:
         parts.append(("m.created < ?", [what.until]))
+    if what.before is not None:
+        parts.append(("(m.created, m.id) < (?, ?)", [*what.before]))
     return [sql for sql, _ in parts], [value for _, values in parts for value in values]
 
 
@@ -137,17 +149,41 @@ def owed(
     return [delivery_and_message(values) for values in found]
 
 
-def for_people(session: Session, limit: int) -> list[tuple[DeliveryRow, MessageRow]]:
+#: The first part stands as in the index on `next_at`, which is used only then.
+_FOR_PEOPLE = """d.state IN ('held', 'waiting', 'in-doubt', 'dead') AND d.state <> 'waiting'
+    AND (d.state <> 'held' OR d.next_at IS NULL)"""
+
+
+def for_people(
+    session: Session, limit: int, partner: str | None = None, state: str | None = None
+) -> list[tuple[DeliveryRow, MessageRow]]:
     """Deliveries that need a person, the longest waiting first; then those in doubt that are still tried.
 
-    What is held and looked at again by itself needs nobody."""
+    What is held and looked at again by itself needs nobody. `partner` and `state`: of these alone."""
+    where, values = _wanted(partner, state)
     found = session.rows(
         f"""SELECT {DELIVERY}, {MESSAGE} FROM {DELIVERIES} JOIN messages m ON m.id = d.message_id
-            WHERE d.state IN ('dead', 'in-doubt') OR (d.state = 'held' AND d.next_at IS NULL)
-            ORDER BY CASE WHEN d.next_at IS NULL THEN 0 ELSE 1 END, d.updated, d.id LIMIT ?""",
-        (limit,),
+            WHERE {where} ORDER BY CASE WHEN d.next_at IS NULL THEN 0 ELSE 1 END, d.updated, d.id LIMIT ?""",
+        (*values, limit),
     )
     return [delivery_and_message(values) for values in found]
+
+
+def people_wait(session: Session, partner: str | None = None, state: str | None = None) -> tuple[int, int]:
+    """(how many deliveries `for_people` would list, when one of them moved last), without reading them."""
+    where, values = _wanted(partner, state)
+    [(number, last)] = session.rows(
+        f"SELECT count(*), coalesce(max(d.updated), 0) FROM deliveries d WHERE {where}", values
+    )
+    return int(number), int(last)
+
+
+def _wanted(partner: str | None, state: str | None) -> tuple[str, list[str]]:
+    asked = [("partner", partner), ("state", state)]
+    given = [(column, value) for column, value in asked if value is not None]
+    return " AND ".join((_FOR_PEOPLE, *(f"d.{column} = ?" for column, _ in given))), [
+        value for _, value in given
+    ]
 
 
 def next_in_order(session: Session, partner: str, ordering_key: str) -> tuple[DeliveryRow, MessageRow] | None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -254,3 +255,45 @@ def test_when_nothing_can_be_checked(tmp_path: Path, vkey: Path) -> None:
     with pytest.raises(SystemExit) as caught:
         verify.main([])
     assert caught.value.code == 2
+
+
+def test_a_log_that_grows_meanwhile(tmp_path: Path) -> None:
+    source = make_log(tmp_path, 300)
+    ends = threading.Event()
+
+    def grow() -> None:
+        while not ends.is_set():
+            source.commit(90)
+            integrate(source, tmp_path)
+
+    gateway = threading.Thread(target=grow)
+    gateway.start()
+    try:
+        for _ in range(40):
+            report = verify_log(tmp_path, SIGNER.vkey)
+            assert report.ok, report.problems
+    finally:
+        ends.set()
+        gateway.join()
+
+
+def test_a_partial_file_that_is_cleared_away_while_it_is_looked_at(tmp_path: Path) -> None:
+    make_log(tmp_path, 300)
+    (tmp_path / "tile/0/000.p").mkdir(exist_ok=True)
+    (tmp_path / "tile/0/000.p/17").symlink_to("gone")  # listed, and not there when it is read
+    report = verify_log(tmp_path, SIGNER.vkey)
+    assert report.ok, report.problems
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    make_log(tmp_path / "log", 600)
+    (tmp_path / "vkey").write_text(SIGNER.vkey)
+    told: list[tuple[int, int]] = []
+    verify_log(tmp_path / "log", SIGNER.vkey, watch=lambda *progress: told.append(progress))
+    assert told == [(256, 600), (512, 600), (600, 600)]
+    command = [sys.executable, PROGRAM, "log", tmp_path / "log", "--vkey", tmp_path / "vkey"]
+    quiet = subprocess.run(command, capture_output=True, text=True, check=True)
+    loud = subprocess.run([*command, "--progress"], capture_output=True, text=True, check=True)
+    assert quiet.stderr == ""
+    assert loud.stderr.split() == ["256/600", "512/600", "600/600"]
+    assert loud.stdout == quiet.stdout

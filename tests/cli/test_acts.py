@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.audit import Entry, decode
-from gateway.cli import person, settling
+from gateway.cli import person
+from gateway.desk import cases
 from gateway.engine.config import load
 from gateway.store import open_reader
 from gateway.store.api import DeliveryRow
@@ -64,9 +65,9 @@ def test_a_dead_delivery_of_a_feed_needs_no_confirmation(stocked: Stocked) -> No
     with open_reader(stocked.configuration.gateway.store) as reader:
         message = reader.message(message_id)
     assert message is not None
-    case = settling.case_of(load(stocked.folder), row, replace(message, deadline=1))
+    case = cases.case_of(load(stocked.folder), row, replace(message, deadline=1))
     assert (case.enabled, case.moves_money, case.too_late) == (True, False, False)
-    assert not settling.case_of(stocked.configuration, row, message).enabled
+    assert not cases.case_of(stocked.configuration, row, message).enabled
 
 
 @pytest.mark.parametrize("state", ["in-doubt", "pending", "accepted", "waiting", "sending"])
@@ -190,14 +191,14 @@ def test_it_works_beside_a_running_gateway(stocked: Stocked) -> None:
 def test_what_moved_meanwhile_is_left_alone(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the look and the decision somebody else asks again: the state is the same, the delivery is not."""
     message_id = owe(stocked, "in-doubt")
-    carry_out = settling.carry_out
+    carry_out = cases.carry_out
 
     def late(*arguments: Any) -> Any:
-        monkeypatch.setattr(settling, "carry_out", carry_out)
+        monkeypatch.setattr(cases, "carry_out", carry_out)
         _act(stocked, "settle", message_id, "--ask-again")
         return carry_out(*arguments)
 
-    monkeypatch.setattr(settling, "carry_out", late)
+    monkeypatch.setattr(cases, "carry_out", late)
     assert "刚刚有了变化" in _act(stocked, "settle", message_id, "--no-effect", code=3).stderr
     assert _delivery(stocked, message_id).state == "in-doubt"
     entry = _last(stocked, message_id)
@@ -207,17 +208,17 @@ def test_what_moved_meanwhile_is_left_alone(stocked: Stocked, monkeypatch: pytes
 
 
 def test_a_request_nobody_waits_for_is_said_to_end(stocked: Stocked) -> None:
-    from gateway.cli.acts import Choice, _follows
+    from gateway.desk.cases import Choice, follows_of
     from gateway.store.api import MessageRow
 
     message_id = owe(stocked, "dead")
     with open_reader(stocked.configuration.gateway.store) as reader:
-        case = settling.find_case(stocked.configuration, reader, message_id, None, Choice.REPLAY)
+        case = cases.find_case(stocked.configuration, reader, message_id, None, Choice.REPLAY)
     row: MessageRow = replace(case.message, deadline=1)
     awaited = replace(case.delivery, style="request-reply")
-    late = settling.Case(awaited, row, case.operation, case.enabled)
-    assert "未送达" in _follows(late, Choice.REPLAY)[0]
-    assert "数秒内投递" in _follows(case, Choice.REPLAY)[0]
+    late = cases.Case(awaited, row, case.operation, case.enabled)
+    assert "未送达" in follows_of(late, Choice.REPLAY)[0]
+    assert "数秒内投递" in follows_of(case, Choice.REPLAY)[0]
 
 
 def test_the_work_list(stocked: Stocked) -> None:

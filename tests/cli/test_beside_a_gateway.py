@@ -6,9 +6,8 @@ from pathlib import Path
 
 from twisted.internet.threads import deferToThread
 
-from gateway.cli.acts import Choice
-from gateway.cli.settling import carry_out, find_case
 from gateway.contract import Pending, Rejected, RetryLater, Unknown
+from gateway.desk.cases import Choice, carry_out, find_case
 from gateway.store import open_reader
 from tests.engine.scripted import Platform, Scene, running
 
@@ -19,7 +18,7 @@ async def _decide(scene: Scene, message_id: str, choice: Choice) -> None:
     def work() -> None:
         with open_reader(configuration.gateway.store) as reader:
             case = find_case(configuration, reader, message_id, None, choice)
-        carry_out(configuration, case, choice, "已处理")
+        carry_out(configuration, case, choice, "已处理", "os:tester")
 
     await deferToThread(work)
 

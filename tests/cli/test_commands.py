@@ -64,6 +64,10 @@ COMMANDS = [
     ["key", "rotate"],
     ["key", "reseal"],
     ["key", "retire"],
+    ["user", "list"],
+    ["user", "add"],
+    ["user", "change"],
+    ["user", "reset"],
 ]
 
 

@@ -12,7 +12,8 @@ import typer
 from twisted.internet.threads import deferToThread
 
 from gateway.audit import decode
-from gateway.cli import keys, person
+from gateway.cli import keys
+from gateway.desk.record import record
 from gateway.store import keyring, open_clerk, open_reader
 from gateway.store.chest import Chest
 from gateway.store.keyring import KeyRing
@@ -175,7 +176,7 @@ async def test_a_running_gateway_takes_the_new_key_over(tmp_path: Path) -> None:
         old = gateway.keyring.current
 
         def rotate() -> None:
-            person.record(configuration, "key.rotating", {})
+            record(configuration, "key.rotating", {}, "os:tester")
             KeyRing.load(configuration.keyring_file).rotate()
 
         await deferToThread(rotate)

@@ -7,8 +7,8 @@ from pathlib import Path
 from twisted.internet.threads import deferToThread
 
 from gateway.cli import erasing
-from gateway.cli.matching import matches
 from gateway.contract import Refusal, Replied
+from gateway.desk.matching import matches
 from gateway.store import open_reader
 from tests.engine.scripted import Platform, Scene, running
 

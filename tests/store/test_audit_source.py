@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
-from gateway.store import SqlStore, StoreSettings
+from gateway.store import SqlStore, StoreSettings, open_reader, reads
 from gateway.store.api import AuditRow, Record
 from tests.store.opening import opened, started
 from tests.store.samples import accept, advance, audit
@@ -127,6 +127,18 @@ async def test_a_late_commit_is_late_but_not_skipped(postgresql_settings: StoreS
     await deferToThread(source.sequence, 1, ["slow"])
     assert await deferToThread(source.sequenced, 0, 10) == [b"1", b"s"]
     await store.stop()
+
+
+async def test_what_a_reader_sees_of_the_log(store: SqlStore, settings: StoreSettings) -> None:
+    with open_reader(settings) as reader:
+        assert (reader.ask(reads.audit_size), reader.audit_backlog()) == (0, 0)
+        await gatherResults([store.commit(Record((entry(n),))) for n in range(7)])
+        source = store.audit_source()
+        listed = await deferToThread(source.unsequenced, 5)
+        await deferToThread(source.sequence, 0, [id_ for id_, _ in listed])
+        assert (reader.ask(reads.audit_size), reader.audit_backlog()) == (5, 2)
+        assert reader.ask(reads.audit_from, 3, 10) == [b"3", b"4"]
+        assert reader.ask(reads.audit_from, 1, 2) == [b"1", b"2"]
 
 
 async def test_the_backlog_is_what_has_no_place_yet(store: SqlStore) -> None:

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import gatherResults
 
 from gateway.contract import ConfigError
-from gateway.store import SqlStore, StoreSettings, open_reader
+from gateway.store import SqlStore, StoreSettings, open_reader, reads
 from gateway.store.api import Filter, Found
 from tests.store.samples import accept, advance, message, new_id
 
@@ -45,6 +45,19 @@ async def test_find_newest_first_within_bounds(store: SqlStore) -> None:
     assert await store.find(Filter(type="t1", limit=2)) == [expected[0], expected[2]]
 
 
+async def test_find_page_by_page(store: SqlStore) -> None:
+    """Also where several came in one millisecond."""
+    units = [accept(created=number // 4) for number in range(10)]
+    await gatherResults([store.commit(unit) for unit in units])
+    whole, found = await store.find(Filter()), []
+    page = await store.find(Filter(limit=3))
+    while page:
+        found += page
+        last = page[-1].message
+        page = await store.find(Filter(limit=3, before=(last.created, last.id)))
+    assert found == whole
+
+
 async def test_find_by_partner_and_state(store: SqlStore) -> None:
     one, two = accept(partner="a"), accept(partner="b")
     await gatherResults([store.commit(one), store.commit(two)])
@@ -73,6 +86,11 @@ async def test_what_waits_for_people_comes_first(store: SqlStore, settings: Stor
         assert [owed.updated for owed, _ in listed] == [20, 30, 10]
         assert [row.id for _, row in listed] == [units[n].message.id for n in (2, 1, 0)]
         assert reader.for_people(1) == listed[:1]
+        assert reader.for_people(10, "fund-1", "in-doubt") == [listed[0], listed[2]]
+        assert reader.for_people(10, "nobody") == []
+        assert reader.ask(reads.people_wait) == (3, 30)
+        assert reader.ask(reads.people_wait, "fund-1", "in-doubt") == (2, 20)
+        assert reader.ask(reads.people_wait, "nobody") == (0, 0)
 
 
 async def test_due_oldest_first(store: SqlStore) -> None:

@@ -1,4 +1,4 @@
-"""`audit match`: whether a file is what passed, by the salted digests of the audit log."""
+"""Whether a file is what passed, by the salted digests of the audit log."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 
 from gateway.audit import decode
 from gateway.audit.entry import Entry
-from gateway.cli.life import opening_chest, opening_vault
 from gateway.contract import ConfigError
+from gateway.desk.life import opening_chest, opening_vault
 from gateway.engine.config import Configuration
 from gateway.store.reader import Reader
 

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.cli.person import actor, journal_of
 from gateway.contract import ConfigError, Unavailable
+from gateway.desk.record import journal_of
 from gateway.engine.config import Configuration
 from gateway.store import open_clerk
 from gateway.store.api import Record
 
 
 def record_view(
-    configuration: Configuration, message_ids: Sequence[str], reason: str, by: str = "gateway message show"
+    configuration: Configuration, message_ids: Sequence[str], reason: str, actor: str, by: str
 ) -> None:
-    """Commits one entry `payload.viewed` for each message, all or none.
+    """Commits one entry `payload.viewed` for each message, all or none; `by` is what shows it: a command, a page.
 
     Raises:
         Unavailable: it could not be committed; the payload must not be shown.
     """
     journal = journal_of(configuration)
+    detail: dict[str, str | int] = {"reason": reason, "by": by}
     entries = tuple(
-        journal.entry(
-            "payload.viewed", message=message_id, actor=actor(), detail={"reason": reason, "by": by}
-        )
+        journal.entry("payload.viewed", message=message_id, actor=actor, detail=detail)
         for message_id in message_ids
     )
     try:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from gateway.audit.entry import decode as decode_entry
 from gateway.canonical import Attachment, Message
-from gateway.cli.masking import masked
 from gateway.contract import ConfigError
 from gateway.contract.privacy import mask_text
+from gateway.desk.masking import masked
 from gateway.engine.config import Configuration
+from gateway.engine.vault import Vault
 from gateway.store.api import DeliveryRow, Found, MessageRow
+from gateway.store.chest import Chest
+from gateway.store.keyring import KeyRing
 from gateway.store.reader import Reader
-
-if TYPE_CHECKING:
-    from gateway.engine.vault import Vault
-    from gateway.store.chest import Chest
 
 _ROW_FACTS = "id type direction partner partner_message_id correlation_id causation_id region subject mapping created deadline"
 _DELIVERY_FACTS = "id partner operation style state attempts resolutions reason created updated next_at reference reply_id owner"
@@ -137,9 +136,6 @@ def opening_chest(configuration: Configuration) -> Chest:
     Raises:
         ConfigError: the keys are missing.
     """
-    from gateway.store.chest import Chest  # noqa: PLC0415
-    from gateway.store.keyring import KeyRing  # noqa: PLC0415
-
     return Chest(configuration.data_dir / "chest", KeyRing.load(configuration.keyring_file))
 
 
@@ -149,9 +145,6 @@ def opening_vault(configuration: Configuration) -> Vault:
     Raises:
         ConfigError: the keys are missing.
     """
-    from gateway.engine.vault import Vault  # noqa: PLC0415
-    from gateway.store.keyring import KeyRing  # noqa: PLC0415
-
     return Vault(KeyRing.load(configuration.keyring_file), _no_random)
 
 

@@ -1,0 +1,1 @@
+"""The console's pages, one module a subject; each has a `router`."""

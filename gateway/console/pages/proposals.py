@@ -1,0 +1,172 @@
+"""What one person proposes and another one decides, where money moves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from gateway.console.accounts import Visit
+from gateway.console.choices import LABELS
+from gateway.console.refusals import Refused
+from gateway.console.roles import Permission
+from gateway.console.web import needs, page, room_of
+from gateway.contract.privacy import mask_text
+from gateway.desk import proposals as desk
+from gateway.desk.cases import follows_of, require_possible, warning_of
+from gateway.desk.proposals import Proposed
+from gateway.desk.refused import NotPossible
+from gateway.store import console_proposals as rows
+
+router = APIRouter()
+
+_OPEN: Final = 200
+_DECIDED: Final = 50
+#: State of a proposal → (Chinese, English, kind of badge).
+_STATES: Final = {
+    "open": ("待复核", "waits for approval", "warn"),
+    "done": ("已执行", "carried out", "ok"),
+    "refused": ("已驳回", "refused", "bad"),
+    "withdrawn": ("已撤回", "withdrawn", "idle"),
+    "void": ("已失效", "void", "idle"),
+}
+_SAID: Final = {
+    "made": ("已提出。须由另一人复核后才执行", "proposed: another person must approve it before it is done"),
+    "refused": ("已驳回，投递未作改动", "refused: the delivery is unchanged"),
+    "withdrawn": ("已撤回，投递未作改动", "withdrawn: the delivery is unchanged"),
+    "void": ("提议已失效，投递未作改动", "the proposal is void: the delivery is unchanged"),
+}
+
+
+@router.get("/proposals")
+def proposals(request: Request, visit: Annotated[Visit, needs(Permission.SEE)]) -> HTMLResponse:
+    """Those that wait, the longest waiting first, and those that were decided lately."""
+    room = room_of(request)
+    with room.reader() as reader:
+        waiting = [
+            desk.proposed(room.configuration, reader, row) for row in reader.ask(rows.open_ones, _OPEN)
+        ]
+        decided = reader.ask(rows.decided, _DECIDED)
+    return page(
+        request,
+        "proposals.html",
+        waiting=waiting,
+        decided=decided,
+        labels=LABELS,
+        states=_STATES,
+        own=_actor(visit),
+    )
+
+
+@router.get("/proposals/{proposal_id}")
+def proposal(
+    request: Request, proposal_id: str, visit: Annotated[Visit, needs(Permission.SEE)], said: str = ""
+) -> HTMLResponse:
+    """One proposal: the delivery as it was seen and as it is, and what the visitor may do."""
+    return _show(request, visit, _found(request, proposal_id), said=_SAID.get(said))
+
+
+@router.post("/proposals/{proposal_id}/approve")
+def approve(
+    request: Request,
+    proposal_id: str,
+    visit: Annotated[Visit, needs(Permission.APPROVE)],
+    note: Annotated[str, Form()] = "",
+) -> Response:
+    """Carries it out."""
+    found = _found(request, proposal_id)
+    try:
+        desk.approve(room_of(request).configuration, proposal_id, _actor(visit), note)
+    except NotPossible as error:
+        return _again(request, visit, proposal_id, error, note)
+    return RedirectResponse(f"/messages/{found.row.message_id}?said={found.choice.value}", 303)
+
+
+@router.post("/proposals/{proposal_id}/refuse")
+def refuse(
+    request: Request,
+    proposal_id: str,
+    visit: Annotated[Visit, needs(Permission.APPROVE)],
+    note: Annotated[str, Form()] = "",
+) -> Response:
+    """Says no, and why."""
+    try:
+        desk.refuse(room_of(request).configuration, proposal_id, _actor(visit), note)
+    except NotPossible as error:
+        return _again(request, visit, proposal_id, error, note)
+    return RedirectResponse(f"/proposals/{proposal_id}?said=refused", 303)
+
+
+@router.post("/proposals/{proposal_id}/withdraw")
+def withdraw(
+    request: Request,
+    proposal_id: str,
+    visit: Annotated[Visit, needs(Permission.DECIDE)],
+    note: Annotated[str, Form()] = "",
+) -> Response:
+    """Takes one's own back."""
+    try:
+        desk.withdraw(room_of(request).configuration, proposal_id, _actor(visit), note)
+    except NotPossible as error:
+        return _again(request, visit, proposal_id, error, note)
+    return RedirectResponse(f"/proposals/{proposal_id}?said=withdrawn", 303)
+
+
+@router.post("/proposals/{proposal_id}/close")
+def close(request: Request, proposal_id: str, visit: Annotated[Visit, needs(Permission.APPROVE)]) -> Response:
+    """Puts away what is about a delivery that has moved since."""
+    try:
+        desk.lapse(room_of(request).configuration, proposal_id, _actor(visit))
+    except NotPossible as error:
+        return _again(request, visit, proposal_id, error, "")
+    return RedirectResponse(f"/proposals/{proposal_id}?said=void", 303)
+
+
+def _found(request: Request, proposal_id: str) -> Proposed:
+    room = room_of(request)
+    with room.reader() as reader:
+        try:
+            return desk.find(room.configuration, reader, proposal_id)
+        except NotPossible as error:
+            raise Refused(error.zh, error.en, 404) from None
+
+
+def _again(request: Request, visit: Visit, proposal_id: str, error: NotPossible, note: str) -> HTMLResponse:
+    found = _found(request, proposal_id)
+    return _show(request, visit, found, 409, problem=(error.zh, error.en), note=mask_text(note))
+
+
+def _show(request: Request, visit: Visit, found: Proposed, status: int = 200, **values: Any) -> HTMLResponse:
+    row, case, choice = found.row, found.case, found.choice
+    own = row.proposed_by == _actor(visit)
+    waits = row.state == "open"
+    blocked = None
+    if waits and not found.moved:
+        try:
+            require_possible(case, choice, confirmed=True)
+        except NotPossible as error:
+            blocked = (error.zh, error.en)
+    may_approve = waits and Permission.APPROVE in visit.permissions
+    return page(
+        request,
+        "proposal.html",
+        status,
+        row=row,
+        case=case,
+        moved=waits and found.moved,
+        blocked=blocked,
+        label=LABELS[choice],
+        badge=_STATES[row.state],
+        warning=warning_of(choice),
+        follows=follows_of(case, choice),
+        may_approve=may_approve and not own,
+        may_close=may_approve,
+        may_withdraw=waits and own and Permission.DECIDE in visit.permissions,
+        own=own,
+        **{"said": None, "problem": None, "note": "", **values},
+    )
+
+
+def _actor(visit: Visit) -> str:
+    return f"console:{visit.name}"

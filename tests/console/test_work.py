@@ -1,0 +1,220 @@
+"""What waits for a person, and what the person does."""
+
+from __future__ import annotations
+
+import re
+import time
+from html import unescape
+
+import pytest
+from httpx2 import Response
+
+from gateway.audit import Entry, decode
+from gateway.console.roles import Role
+from gateway.engine.config import Configuration
+from gateway.store import open_reader
+from gateway.store.api import DeliveryRow
+from tests.cli.conftest import PERSON, Stocked, owe
+from tests.cli.test_commands import _json
+from tests.console.conftest import Browser, SignIn
+
+REASON = "对方已恢复"
+
+
+def delivery_of(configuration: Configuration, message_id: str) -> DeliveryRow:
+    with open_reader(configuration.gateway.store) as reader:
+        (row,) = reader.deliveries_of(message_id)
+    return row
+
+
+def entries_of(configuration: Configuration, message_id: str) -> list[Entry]:
+    with open_reader(configuration.gateway.store) as reader:
+        return [decode(entry) for _, _, entry in reader.audit_of(message_id)]
+
+
+def path_of(configuration: Configuration, message_id: str, choice: str) -> str:
+    return f"/work/{delivery_of(configuration, message_id).id}/{choice}"
+
+
+def marks(page: Response) -> list[str]:
+    """What the form says was seen."""
+    return [unescape(mark) for mark in re.findall(r'name="seen" value="([^"]*)"', page.text)]
+
+
+def decide(browser: Browser, path: str, reason: str = REASON) -> Response:
+    """Opens the page of a decision, and confirms it."""
+    return browser.submit(path, reason=reason, seen=marks(browser.get(path))[0])
+
+
+def test_the_list_says_what_to_do_next(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
+    money = owe(stocked, "in-doubt", "claim", at=1)
+    text = client.get("/work").text
+    for state in ("in-doubt", "dead", "held"):
+        assert filled[state] in text
+    for state in ("waiting", "accepted", "pending", "rejected"):
+        assert filled[state] not in text
+    for part in ("排除原因后重放", "核实后放行", "凭流水号向对方核实", "涉及资金", "重放选中的"):
+        assert part in text
+    assert text.index(money) < text.index(filled["dead"])  # the longest waiting first
+
+
+def test_filtered(client: Browser, filled: dict[str, str]) -> None:
+    text = client.get("/work", params={"state": "dead", "partner": "centre"}).text
+    assert filled["dead"] in text
+    assert filled["held"] not in text
+    assert "没有符合条件的" in client.get("/work", params={"partner": "clinic-a"}).text
+    assert filled["held"] in client.get("/work", params={"state": "nonsense"}).text
+
+
+def test_nothing_to_do(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
+    for state in ("dead", "in-doubt", "held"):
+        decide(client, path_of(stocked.configuration, filled[state], "no-effect"))
+    text = client.get("/work").text
+    assert "没有需要人工处理的" in text
+    assert "0 笔" in text
+
+
+def test_who_only_looks_gets_no_buttons(sign_in: SignIn, filled: dict[str, str], stocked: Stocked) -> None:
+    viewer = sign_in({Role.VIEWER})
+    text = viewer.get("/work").text
+    assert filled["dead"] in text
+    assert "重放选中的" not in text
+    path = path_of(stocked.configuration, filled["dead"], "replay")
+    assert viewer.get(path).status_code == 403
+    assert viewer.submit(path, reason=REASON, seen="").status_code == 403
+    assert viewer.submit("/work/replay", delivery="x", reason=REASON).status_code == 403
+    assert delivery_of(stocked.configuration, filled["dead"]).state == "dead"
+
+
+@pytest.mark.parametrize(
+    ("before", "choice", "after", "event"),
+    [
+        ("dead", "replay", "pending", "delivery.replayed"),
+        ("dead", "no-effect", "rejected", "delivery.settled"),
+        ("held", "let-go", "pending", "delivery.settled"),
+        ("held", "no-effect", "rejected", "delivery.settled"),
+        ("in-doubt", "ask-again", "in-doubt", "delivery.settled"),
+        ("in-doubt", "took-effect", "accepted", "delivery.settled"),
+        ("in-doubt", "no-effect", "rejected", "delivery.settled"),
+    ],
+)
+def test_without_money_it_is_done_at_once(
+    client: Browser,
+    filled: dict[str, str],
+    stocked: Stocked,
+    before: str,
+    choice: str,
+    after: str,
+    event: str,
+) -> None:
+    message_id = filled[before]
+    done = decide(client, path_of(stocked.configuration, message_id, choice))
+    assert done.status_code == 303
+    assert done.headers["location"] == f"/messages/{message_id}?said={choice}"
+    assert delivery_of(stocked.configuration, message_id).state == after
+    entry = entries_of(stocked.configuration, message_id)[-1]
+    assert (entry.event, entry.actor) == (event, f"console:{client.name}")
+    assert entry.detail is not None
+    assert entry.detail["reason"] == REASON
+    assert 'role="status"' in client.get(done.headers["location"]).text
+
+
+@pytest.mark.parametrize("reason", ["", f"查 {PERSON}"])
+def test_a_reason_without_persons(
+    client: Browser, filled: dict[str, str], stocked: Stocked, reason: str
+) -> None:
+    path = path_of(stocked.configuration, filled["dead"], "replay")
+    said = decide(client, path, reason)
+    assert said.status_code == 409
+    assert PERSON not in said.text
+    assert 'name="reason"' in said.text
+    assert delivery_of(stocked.configuration, filled["dead"]).state == "dead"
+    assert entries_of(stocked.configuration, filled["dead"]) == []
+
+
+def test_clicked_twice_it_is_done_once(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
+    path = path_of(stocked.configuration, filled["in-doubt"], "ask-again")  # the state stays
+    (seen,) = marks(client.get(path))
+    assert client.submit(path, reason=REASON, seen=seen).status_code == 303
+    again = client.submit(path, reason=REASON, seen=seen)
+    assert again.status_code == 409
+    assert "刚刚有了变化" in again.text
+    assert len(entries_of(stocked.configuration, filled["in-doubt"])) == 1
+
+
+def test_what_is_not_possible_is_said_before(
+    client: Browser, filled: dict[str, str], stocked: Stocked
+) -> None:
+    tried = owe(stocked, "in-doubt", next_at=int(time.time() * 1000) + 60_000)
+    page = client.get(path_of(stocked.configuration, tried, "no-effect"))
+    assert "网关仍在自行查询与冲正" in page.text
+    assert "<form class" not in page.text
+    unfit = client.get(path_of(stocked.configuration, filled["accepted"], "replay"))
+    assert "没有可以这样处理的投递" in unfit.text
+    assert client.get(path_of(stocked.configuration, filled["dead"], "nonsense")).status_code == 404
+    assert client.get("/work/nothing/replay").status_code == 404
+
+
+def test_the_count_goes_on_by_itself(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
+    match = re.search(r'hx-get="([^"]+)"', client.get("/work?state=dead").text)
+    assert match is not None
+    url = unescape(match[1])
+    quiet = client.get(url, headers={"HX-Request": "true"})
+    assert quiet.status_code == 204  # nothing is put into the page
+    owe(stocked, "dead", at=int(time.time() * 1000))
+    moved = client.get(url, headers={"HX-Request": "true"})
+    assert "2 笔" in moved.text
+    assert 'href="/work?state=dead"' in moved.text
+
+
+# Several at once
+
+
+def test_several_are_replayed_each_on_record(
+    client: Browser, filled: dict[str, str], stocked: Stocked
+) -> None:
+    configuration = stocked.configuration
+    plain, late, money = filled["dead"], owe(stocked, "dead"), owe(stocked, "dead", "claim")
+    owed = [delivery_of(configuration, one).id for one in (plain, late, money)]
+    asked = client.get("/work/replay", params={"delivery": owed})
+    assert "只提出" in asked.text
+    seen = marks(asked)
+    assert len(seen) == 3
+    _json("message", "replay", late, "--reason", "先重放", "-c", stocked.folder)  # meanwhile
+    done = client.submit("/work/replay", delivery=owed, seen=seen, reason=REASON)
+    assert done.status_code == 200
+    assert "2 / 3" in done.text
+    assert "刚刚有了变化" in done.text
+    assert "/proposals/" in done.text
+    assert [delivery_of(configuration, one).state for one in (plain, late, money)] == [
+        "pending",
+        "pending",
+        "dead",
+    ]
+    assert [e.event for e in entries_of(configuration, plain)] == ["delivery.replayed"]
+    assert [e.actor != f"console:{client.name}" for e in entries_of(configuration, late)] == [True]
+    assert [e.event for e in entries_of(configuration, money)] == ["proposal.made"]
+    again = client.submit("/work/replay", delivery=owed, seen=seen, reason=REASON)
+    assert "0 / 3" in again.text
+
+
+def test_all_of_a_partner(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
+    other = owe(stocked, "dead")
+    assert 'name="partner" value="centre"' in client.get("/work?partner=centre").text
+    asked = client.get("/work/replay?partner=centre").text
+    assert filled["dead"] in asked
+    assert other in asked
+    assert filled["in-doubt"] not in asked
+    assert client.get("/work/replay?partner=nobody").status_code == 400
+
+
+def test_several_of_one_partner_only(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
+    owed = delivery_of(stocked.configuration, filled["dead"]).id
+    assert client.get("/work/replay").status_code == 400
+    assert client.get("/work/replay", params={"delivery": ["nothing"]}).status_code == 404
+    assert client.get("/work/replay", params={"delivery": [f"x{n}" for n in range(101)]}).status_code == 400
+    without = client.submit("/work/replay", delivery=[owed], seen=["x"], reason=" ")
+    assert without.status_code == 422
+    unseen = client.submit("/work/replay", delivery=[owed, owed], seen=[], reason=REASON)
+    assert "0 / 1" in unseen.text
+    assert delivery_of(stocked.configuration, filled["dead"]).state == "dead"

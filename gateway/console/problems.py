@@ -43,6 +43,8 @@ def _known(error: Exception) -> tuple[int, str, str] | None:
             if isinstance(error, NotPossible | Moved)
             else 503
         )
+        if status == 503:
+            _log.warning("console.unavailable", error=type(error).__name__, reason=error.en)
         return status, error.zh, error.en
     if isinstance(error, RequestValidationError):
         fields = "、".join(sorted({str(fault["loc"][-1]) for fault in error.errors()}))

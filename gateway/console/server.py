@@ -95,7 +95,8 @@ def _context(tls: ServerTlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(tls.certificate, tls.key)
+        # An empty passphrase: a key that has one is told, instead of being asked for at a terminal that nobody sees.
+        context.load_cert_chain(tls.certificate, tls.key, password="")
         if tls.client_ca is not None:
             context.load_verify_locations(tls.client_ca)
             context.verify_mode = ssl.CERT_REQUIRED

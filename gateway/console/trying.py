@@ -108,7 +108,8 @@ class Trials:
             clerk.record(Record((entry,)))
 
     def _steps(self, partner: str) -> tuple[Step, ...]:
-        command = [sys.executable, "-m", "gateway", "partner", "test", partner, "--json"]
+        # -P: this program, and not what lies in the folder where the console was started.
+        command = [sys.executable, "-P", "-m", "gateway", "partner", "test", partner, "--json"]
         options = ["--config", str(self._configuration.folder), "--timeout", str(_PATIENCE)]
         try:
             done = subprocess.run(  # noqa: S603  our own program; the name is one of the configuration's

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from gateway.audit import AuditError, BadKeyFile, Entry, LogInconsistent, NotInLog, decode
+from gateway.audit import AuditError, BadKeyFile, Entry, LogInconsistent, NotInLog, Prover, decode
 from gateway.audit.keys import load_signers
 from gateway.audit.verify import NotVerified, open_checkpoint
 from gateway.contract import Unavailable
@@ -18,6 +19,8 @@ from gateway.store.reader import Reader
 
 #: Entries that one look goes back at most.
 FAR: Final = 20_000
+#: What has an index is in the log within a second; so long after, it is missing there.
+_LATE: Final = dt.timedelta(minutes=1)
 _WINDOW: Final = 1_000
 Words = tuple[str, str]  #: in Chinese, in English
 
@@ -46,10 +49,11 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An entry in a list; `entry` is None where the store holds something else than an entry."""
+    """An entry in a list, as the store has it; `entry` is None where that holds something else than an entry."""
 
     index: int
     entry: Entry | None
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +134,8 @@ def state_of(configuration: Configuration, reader: Reader) -> LogState:
     except NotVerified as error:
         trouble = words_of(error)
     indexed = reader.ask(reads.audit_size)
-    if trouble is None and size > indexed:
-        trouble = (
-            f"日志有 {size} 个条目，库中只有 {indexed} 个：数据库可能是从旧备份恢复的",
-            f"the log has {size} entries, the store {indexed}: was the database restored from an older backup?",
-        )
+    if trouble is None:
+        trouble = _apart(reader, size, indexed)
     return LogState(
         origin=configuration.gateway.audit.origin,
         key_ids=tuple(vkey.split("+")[1] for vkey in vkeys),
@@ -143,6 +144,25 @@ def state_of(configuration: Configuration, reader: Reader) -> LogState:
         indexed=indexed,
         waiting=reader.audit_backlog(),
         trouble=trouble,
+    )
+
+
+def _apart(reader: Reader, size: int, indexed: int) -> Words | None:
+    """How log and store contradict each other. A folder put back to an older state is sound in itself: only the store
+    knows that there was more."""
+    if size > indexed:
+        return (
+            f"日志有 {size} 个条目，库中只有 {indexed} 个：数据库可能是从旧备份恢复的",
+            f"the log has {size} entries, the store {indexed}: was the database restored from an older backup?",
+        )
+    first = entry_in(next(iter(reader.ask(reads.audit_from, size, 1)), b""))
+    if first is None or dt.datetime.now(dt.UTC) - first.time < _LATE:
+        return None
+    return (
+        f"库中已编号的条目比日志多 {indexed - size} 个，最早的已过 {_LATE.seconds} 秒：网关停止时它会在启动后补上；"
+        "网关在运行则日志目录可能被换成了旧的，保留目录备查",
+        f"the store has {indexed - size} entries more that have their index, the first for over {_LATE.seconds} s: where the"
+        " gateway is down it adds them at its start; where it runs, the folder may be an older one put back: keep it",
     )
 
 
@@ -174,7 +194,7 @@ def _downwards(reader: Reader, top: int, bottom: int) -> Iterator[Listed]:
         first = max(bottom, top - _WINDOW)
         entries = reader.ask(reads.audit_from, first, top - first)
         for index, data in reversed(list(enumerate(entries, first))):
-            yield Listed(index, entry_in(data))
+            yield Listed(index, entry_in(data), data)
         top = first
 
 
@@ -185,6 +205,19 @@ def _fits(entry: Entry | None, event: str, actor: str) -> bool:
         return False
     signed = str((entry.detail or {}).get("person", ""))
     return not actor or actor in (entry.actor or "") or actor == signed
+
+
+def altered(configuration: Configuration, entries: Iterable[tuple[int, bytes]]) -> list[int]:
+    """The indices at which the log has another entry than the store, from which lists are made; what the log does not have
+    yet, or cannot be read, is not among them."""
+    prover, found = Prover(configuration.audit_folder), []
+    for index, data in entries:
+        try:
+            if prover.entry(index) != data:
+                found.append(index)
+        except AuditError:  # the state of the log says so
+            continue
+    return found
 
 
 def entry_in(data: bytes) -> Entry | None:

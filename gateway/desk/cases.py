@@ -15,7 +15,7 @@ otherwise both come true.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -71,8 +71,8 @@ _WARNINGS: Final = {
         "a replay submits it again: where the sender has sent it again under a new id, it would count twice",
     ),
     Choice.ASK_AGAIN: (
-        "再次查询后网关可能冲正。若已按“已生效”线下处理，会与之矛盾",
-        "asking again may end in a reversal: wrong where it was settled by hand as done",
+        "再次查询后网关可能冲正，冲正后可能重新提交。若已线下处理，或提交方已另行重新提交，会与之矛盾",
+        "asking again may end in a reversal, and in sending it anew: wrong where it was settled by hand, or sent again",
     ),
     Choice.LET_GO: (
         "前置核验未放行。须已另行核实，责任由经办人承担",
@@ -160,8 +160,8 @@ def warning_of(choice: Choice) -> tuple[str, str]:
     return _WARNINGS[choice]
 
 
-def next_of(case: Case) -> tuple[str, str]:
-    """What is to be done next about a delivery that is dead, held or in doubt."""
+def next_of(case: Case, when: Callable[[int | None], str] = moment) -> tuple[str, str]:
+    """What is to be done next about a delivery that is dead, held or in doubt; `when` writes times as the reader knows them."""
     if case.need is Need.PARTNER:
         return "伙伴已停用：启用，或了结", "partner disabled: enable it, or settle"
     if case.need is Need.CAUSE:
@@ -172,7 +172,8 @@ def next_of(case: Case) -> tuple[str, str]:
     if case.need is Need.FINDING:
         return "核实后放行，或按未生效了结", "find out, then let it go; or settle as without effect"
     if case.need is Need.GATEWAY:
-        return f"网关自行处理，下次 {moment(case.delivery.next_at)}", "the gateway goes on by itself"
+        at = when(case.delivery.next_at)
+        return f"网关自行处理，下次 {at}", f"the gateway goes on by itself, next at {at}"
     return "凭流水号向对方核实，再了结", "look the reference up at the partner, then settle"
 
 

@@ -37,7 +37,7 @@ class Evidence:
 
 
 def receipt(configuration: Configuration, identifier: str, actor: str) -> Evidence:
-    """The receipt of a message's acceptance (of a reply: of the entry that names it), with its key.
+    """The receipt of a message's acceptance (of a reply: of the entry that names it), with key and verifier.
 
     Raises:
         NotPossible: nothing is recorded, or the log does not prove it.
@@ -49,8 +49,9 @@ def receipt(configuration: Configuration, identifier: str, actor: str) -> Eviden
     vkeys = vkeys_of(configuration)
     [one] = proved
     files = {"entry.bin": one.data, "receipt.tlog-proof": one.receipt, "vkey": _lines(vkeys)}
+    files["verify.py"] = _verifier()
     commands = ["receipt receipt.tlog-proof entry.bin --vkey vkey"]
-    files["README.txt"] = _readme(trail, checkpoint, vkeys, proved, 0, commands, _VERIFIER)
+    files["README.txt"] = _readme(trail, checkpoint, vkeys, proved, 0, commands, ())
     _give(configuration, trail, actor, _RECEIPT, 1, checkpoint.size)
     return Evidence(f"tongqu-receipt-{one.index}.zip", _zip(files))
 
@@ -70,7 +71,7 @@ def package(configuration: Configuration, identifier: str, actor: str) -> Eviden
         )
     checkpoint, note, proved = _prove(configuration, inside)
     vkeys = vkeys_of(configuration)
-    files = {"checkpoint": note, "vkey": _lines(vkeys), "verify.py": Path(verifier.__file__).read_bytes()}
+    files = {"checkpoint": note, "vkey": _lines(vkeys), "verify.py": _verifier()}
     commands = []
     for one in proved:
         files[f"entry-{one.index}.bin"] = one.data
@@ -80,6 +81,11 @@ def package(configuration: Configuration, identifier: str, actor: str) -> Eviden
     files["README.txt"] = _readme(trail, checkpoint, vkeys, proved, missing, commands, _LATER)
     _give(configuration, trail, actor, _PACKAGE, len(proved), checkpoint.size)
     return Evidence(f"tongqu-evidence-{trail.about}.zip", _zip(files))
+
+
+def _verifier() -> bytes:
+    """Whoever gets evidence can check it with what is in the same file."""
+    return Path(verifier.__file__).read_bytes()
 
 
 def _trail(configuration: Configuration, identifier: str) -> Trail:
@@ -119,10 +125,6 @@ def _give(configuration: Configuration, trail: Trail, actor: str, kind: str, ent
 
 # The text that goes with it
 
-_VERIFIER: Final = (
-    "verify.py 是网关源码中的 gateway/audit/verify.py，单独一个文件；存证包中也有。",
-    "verify.py is gateway/audit/verify.py of the gateway's source, a single file; an evidence package has it, too.",
-)
 _LATER: Final = (
     "请保存 checkpoint。日后取得日志目录的副本（此处称 audit）时，可验证此前的内容未被改写：",
     "Keep checkpoint. Given a copy of the log's folder later (here: audit), it shows that nothing before was rewritten:",
@@ -188,7 +190,7 @@ def _missing(count: int) -> list[str]:
 
 def _how(commands: Sequence[str]) -> list[str]:
     return [
-        "验证 / To verify (Python 3.11, pip install cryptography):",
+        "验证 / To verify (Python 3.11, pip install cryptography; Linux: python3 verify.py …):",
         "",
         *(f"{_COMMAND} {command}" for command in commands),
         "",

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.canonical import IdSource
 from gateway.desk.cases import Case, Choice, case_of, decision, require_possible
 from gateway.desk.reasons import check_reason
@@ -111,6 +113,7 @@ def approve(configuration: Configuration, proposal_id: str, actor: str, note: st
     if said is not None:
         extra["note"] = said
     unit = decision(configuration, found.case, found.choice, row.reason, actor, extra)
+    unit = replace(unit, reason=f"{row.choice} by {row.proposed_by}, approved by {actor}: {row.reason}")
     try:
         _commit(configuration, changes.carry_out, row.id, actor, said, unit, found.case.delivery)
     except Changed:

@@ -39,6 +39,7 @@ class Admin:
         audit_duty: Duty,
         checkpoint_interval: float,
         couriers: Mapping[str, Courier],
+        taking: Callable[[], bool],
         metrics: Metrics,
         reactor: Any,
     ) -> None:
@@ -46,10 +47,12 @@ class Admin:
         self._bus = bus
         self._audit = audit
         self._duty = audit_duty
+        self._taking = taking
         self._latest = max(10.0, checkpoint_interval * _LATE)
         self._metrics = metrics
         self._loop = LoopWatch(reactor)
         parts: dict[str, Probe] = {"store": self._ask_store, "bus": self._ask_bus, "audit": self._ask_audit}
+        parts["receivers"] = self._ask_receivers
         # Without the bus messages are accepted all the same: traffic need not go elsewhere.
         self._handler = AdminHandler(
             parts, metrics.exposition, reactor, self._loop, optional=frozenset({"bus"})
@@ -101,6 +104,13 @@ class Admin:
             False,
             f"{status.state}：{status.last_error or '尚未连接'}；报文照常接收，恢复后补发",
             f"{status.state}: {status.last_error or 'not connected yet'}; messages are accepted and follow later",
+        )
+
+    def _ask_receivers(self) -> Verdict:
+        if self._taking():
+            return Verdict(True, "已开始接收", "taking messages in")
+        return Verdict(
+            False, "正在启动或停止，接收端口没有全部打开", "starting or stopping: not all receivers are open"
         )
 
     def _ask_audit(self) -> Verdict:

@@ -78,6 +78,7 @@ class Gateway:
         self.mediators: dict[str, Mediator] = {}
         self.receivers: dict[str, Receiver] = {}
         self._duties: list[Duty] = []
+        self._taking = False  #: all receivers are open
         self._closing: list[Callable[[], Awaitable[object]]] = []
 
     async def start(self) -> None:
@@ -108,10 +109,12 @@ class Gateway:
         await self._note_configuration()
         for receiver in self.receivers.values():
             await receiver.start()
+        self._taking = True
         self.log.info("gateway.started", version=__version__, instance=self.instance)
 
     async def stop(self) -> None:
         """Takes no more, finishes what is under way, signs what is written."""
+        self._taking = False
         for receiver in self.receivers.values():
             await receiver.stop()
         self.house.stop()
@@ -275,6 +278,7 @@ class Gateway:
             audit_duty=auditing,
             checkpoint_interval=checkpoint,
             couriers=self.couriers,
+            taking=lambda: self._taking,
             metrics=self.metrics,
             reactor=self.reactor,
         )

@@ -70,7 +70,8 @@ def account(session: Session, name: str) -> AccountRow | None:
 
 def hold(session: Session) -> list[AccountRow]:
     """All accounts, which nobody else changes before the commit: for rules that look at more than one."""
-    session.run("UPDATE console_accounts SET updated = updated")
+    for row in accounts(session):  # in order, or two who hold them at once could wait for each other
+        session.run("UPDATE console_accounts SET updated = updated WHERE name = ?", (row.name,))
     return accounts(session)
 
 

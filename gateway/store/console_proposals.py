@@ -60,8 +60,8 @@ def count_open(session: Session) -> int:
 
 
 def decided(session: Session, limit: int) -> list[ProposedRow]:
-    """Those that were decided, newest first."""
-    return _rows(session, "WHERE state <> 'open' ORDER BY id DESC LIMIT ?", (limit,))
+    """Those that were decided, the latest decision first."""
+    return _rows(session, "WHERE state <> 'open' ORDER BY decided_at DESC, id DESC LIMIT ?", (limit,))
 
 
 def proposal(session: Session, id_: str) -> ProposedRow | None:

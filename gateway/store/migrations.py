@@ -50,9 +50,9 @@ def refuse_newer(present: int, steps: Sequence[Migration] = MIGRATIONS) -> None:
     known = steps[-1].number
     if present > known:
         raise ConfigError(
-            f"数据库版本为 {present}，本程序只支持到 {known}：请升级程序，或恢复升级前的数据库备份",
+            f"数据库版本为 {present}，本程序只支持到 {known}：升级后须重启本程序；仍如此则升级程序，或恢复升级前的数据库备份",
             f"the database has version {present}, this program knows up to {known}: "
-            "upgrade the program, or restore the backup made before the database was upgraded",
+            "start it again after an upgrade; else upgrade the program, or restore the backup made before the database was upgraded",
             path="store.url",
         )
 

@@ -149,8 +149,9 @@ def owed(
     return [delivery_and_message(values) for values in found]
 
 
-#: The first part stands as in the index on `next_at`, which is used only then.
-_FOR_PEOPLE = """d.state IN ('held', 'waiting', 'in-doubt', 'dead') AND d.state <> 'waiting'
+#: The first part stands as in the index on `next_at`, which is used only then; the second keeps it from all that waits, which
+#: is much while a partner is down.
+_FOR_PEOPLE = """d.state IN ('held', 'waiting', 'in-doubt', 'dead') AND d.state IN ('held', 'in-doubt', 'dead')
     AND (d.state <> 'held' OR d.next_at IS NULL)"""
 
 

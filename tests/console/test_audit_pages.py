@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 import shlex
@@ -153,9 +154,13 @@ def test_a_missing_or_foreign_checkpoint(auditor: Browser, configuration: Config
     assert auditor.submit("/audit/verify").status_code == 503
 
 
-def test_a_store_that_says_otherwise_than_the_log(auditor: Browser, configuration: Configuration) -> None:
+def test_a_store_that_says_otherwise_than_the_log(
+    auditor: Browser, configuration: Configuration, stocked: Stocked
+) -> None:
     import sqlite3
 
+    lists = ("/audit", f"/audit/messages/{stocked.message_id}")
+    assert not any("其一被改动过" in auditor.get(path).text for path in lists)
     path = configuration.gateway.store.sqlite_path
     assert path is not None
     with sqlite3.connect(path) as database:
@@ -164,7 +169,27 @@ def test_a_store_that_says_otherwise_than_the_log(auditor: Browser, configuratio
         )
     shown = auditor.get("/audit/entries/0").text
     assert "库被改动过" in shown
+    for path in lists:
+        assert "看检查点证明的是哪一个：0<" in auditor.get(path).text
     assert "clinic-b" not in shown, "what the log has signed counts"
+
+
+def test_a_folder_put_back_to_an_older_state(
+    auditor: Browser, configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sound in itself, and its signature is valid: what is missing there only the store knows."""
+    shutil.copytree(configuration.audit_folder, tmp_path / "older")
+    integrate(configuration)
+    shutil.rmtree(configuration.audit_folder)
+    shutil.copytree(tmp_path / "older", configuration.audit_folder)
+    assert "验证通过" in verified(auditor)
+    assert "目录可能被换成了旧的" not in auditor.get("/audit").text  # for a second that is how it is
+    monkeypatch.setattr(auditing, "_LATE", dt.timedelta())
+    shown = auditor.get("/audit").text
+    assert "目录可能被换成了旧的" in shown
+    assert "有效" not in shown
+    integrate(configuration)
+    assert "目录可能被换成了旧的" not in auditor.get("/audit").text
 
 
 def test_one_verification_at_a_time(stocked: Stocked) -> None:
@@ -257,13 +282,18 @@ def test_looking_back_is_bounded_and_says_so(
 def test_the_receipt_is_that_of_the_command(auditor: Browser, stocked: Stocked, tmp_path: Path) -> None:
     configuration = stocked.configuration
     archive = given(auditor, stocked.message_id, "receipt")
-    assert sorted(archive.namelist()) == ["README.txt", "entry.bin", "receipt.tlog-proof", "vkey"]
+    assert sorted(archive.namelist()) == [
+        "README.txt",
+        "entry.bin",
+        "receipt.tlog-proof",
+        "verify.py",
+        "vkey",
+    ]
     with open_reader(configuration.gateway.store) as reader:
         _, _, [one] = prove(configuration.audit_folder, [trail_of(reader, stocked.message_id).acceptance])
     assert (archive.read("entry.bin"), archive.read("receipt.tlog-proof")) == (one.data, one.receipt)
     assert archive.read("vkey") == (configuration.audit_folder / "vkey").read_bytes()
     archive.extractall(tmp_path / "empty")
-    shutil.copy(Path(auditing.__file__).parents[1] / "audit/verify.py", tmp_path / "empty")
     assert commands_work(archive, tmp_path / "empty") == 1
     last = events_of(configuration, stocked.message_id)[-1]
     assert (last.event, last.actor) == ("evidence.given", f"console:{auditor.name}")

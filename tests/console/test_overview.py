@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from gateway import __version__
 from gateway.console.pages.overview import duration
 from gateway.console.pulse import Pulse, Snapshot
 from gateway.console.readings import Flow, Reading
@@ -152,6 +153,16 @@ def test_a_pulse_that_has_stopped_is_told(
         text = Page(client.get(path).text).text
         assert words in text
         assert "✓" not in text
+
+
+@pytest.mark.parametrize(("version", "told"), [(__version__, False), ("99.0", True)])
+def test_a_console_of_before_an_upgrade_is_told(
+    room: Room, client: Browser, monkeypatch: pytest.MonkeyPatch, version: str, told: bool
+) -> None:
+    [look] = looked(room, {"clinic-a": Flow()})
+    reading = Reading(1.0, {"version": version}, {"clinic-a": Flow()})
+    monkeypatch.setattr(room.pulse, "_history", [dataclasses.replace(look, reading=reading)])
+    assert ("升级后请重启控制台" in client.get("/live/overview").text) is told
 
 
 @pytest.mark.parametrize("path", ["/", "/live/overview"])

@@ -36,6 +36,18 @@ def on_record(room: Room) -> list[tuple[str | None, str | None]]:
     return [(entry.partner, entry.actor) for entry in entries if entry.event == "partner.tested"]
 
 
+def test_what_lies_where_the_console_was_started_is_not_run(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = tmp_path / "gateway"
+    foreign.mkdir()
+    (foreign / "__init__.py").touch()
+    (foreign / "__main__.py").write_text("open('was-run', 'w')")
+    monkeypatch.chdir(tmp_path)
+    room.trials.run(next(iter(room.configuration.partners)), "wang")
+    assert not (tmp_path / "was-run").exists()
+
+
 async def test_beside_a_real_gateway(tmp_path: Path) -> None:
     with beside(tmp_path) as there:
         room, browser = there.room, there.browser

@@ -142,6 +142,8 @@ def test_a_batch_of_many_items_is_paged(
         places = [seen.find(f">{name}<") for name in wanted]
         assert all(place >= 0 for place in places), path
         assert places == sorted(places), path
+    later = officer.get(f"/payments/batches/{made[0]}?state=released&after=1").text
+    assert re.findall(r'href="([^"]+)">从头', later) == [f"/payments/batches/{made[0]}?state=released"]
 
 
 def test_a_difference_comes_with_its_next_action_and_stands_against_a_release(

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from gateway.console.pages import proposals as page
 from gateway.console.roles import Role
+from gateway.console.room import Room
 from gateway.contract import Unavailable
 from gateway.desk import proposals
 from gateway.desk.cases import Case, Choice, case_of
@@ -82,7 +84,10 @@ def test_one_proposes_and_another_approves(
     assert "通过并执行" in approver.get(path).text
     done = approver.submit(f"{path}/approve", note="")
     assert done.headers["location"] == f"/messages/{message_id}?said={choice}"
-    assert delivery_of(configuration, message_id).state == after
+    delivery = delivery_of(configuration, message_id)
+    assert delivery.state == after
+    both = f"console:{client.name}, approved by console:{approver.name}"
+    assert delivery.reason == f"{choice} by {both}: {REASON}"
     entry = entries_of(configuration, message_id)[-1]
     assert (entry.event, entry.actor) == (event, f"console:{approver.name}")
     assert entry.detail is not None
@@ -114,6 +119,21 @@ def test_only_approvers_approve(client: Browser, sign_in: SignIn, stocked: Stock
         for act in ("approve", "refuse", "close"):
             assert other.submit(f"{path}/{act}", note="好").status_code == 403
     assert _row(stocked.configuration, path).state == "open"
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"roles": {Role.VIEWER}}])
+def test_who_may_not_any_more_has_proposed_nothing(
+    client: Browser, approver: Browser, room: Room, stocked: Stocked, change: dict[str, Any]
+) -> None:
+    message_id = owe(stocked, "dead", "claim")
+    path = _proposed(client, stocked.configuration, message_id)
+    room.accounts.change(client.name, **change, by="os:test")
+    shown = approver.get(path).text
+    assert "提出人的账号已停用，或不再有此权限" in shown
+    assert "通过并执行" not in shown
+    assert approver.submit(f"{path}/approve").status_code == 409
+    assert delivery_of(stocked.configuration, message_id).state == "dead"
+    assert approver.submit(f"{path}/refuse", note="账号已停用").status_code == 303
 
 
 def test_refused_with_a_note(client: Browser, approver: Browser, stocked: Stocked) -> None:
@@ -365,3 +385,13 @@ def test_settled_at_the_command_line_while_it_is_approved(stocked: Stocked) -> N
         assert sum(event.startswith("delivery.") for event in events) == 1
         state = delivery_of(configuration, message_id).state
         assert state == ("pending" if "delivery.replayed" in events else "rejected")
+
+
+def test_a_list_that_is_cut_says_so(
+    client: Browser, stocked: Stocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "_OPEN", 1)
+    _proposed(client, stocked.configuration, owe(stocked, "dead", "claim"))
+    assert "等待最久的" not in client.get("/proposals").text
+    _proposed(client, stocked.configuration, owe(stocked, "dead", "claim"))
+    assert "等待最久的 1 笔，共 2 笔" in client.get("/proposals").text

@@ -54,6 +54,7 @@ async def test_a_gateway_that_is_killed_and_started_again(tmp_path: Path) -> Non
             ("store", True),
             ("bus", True),
             ("audit", True),
+            ("receivers", True),
         ]
         assert first.reading is not None
         assert first.reading.build["node"] == "gw-1"

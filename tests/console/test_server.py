@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 from gateway.engine.config import load
 from tests.cli.conftest import running_store
@@ -125,6 +126,20 @@ def test_a_certificate_that_is_none_is_told(folder: Path) -> None:
     done = run(configured(folder, f"console: {{listen: 127.0.0.1:0, tls: {tls}}}\n"))
     assert done.returncode == 1
     assert "证书" in done.stderr
+
+
+def test_a_key_under_a_passphrase_is_told_and_nobody_asked_for_it(folder: Path) -> None:
+    issued = trustme.CA().issue_cert("console.example")
+    issued.cert_chain_pems[0].write_to_path(str(folder / "chain.pem"))
+    key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), None)
+    locked = serialization.BestAvailableEncryption(b"not known to the console")
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+    (folder / "key.pem").write_bytes(pem)
+    tls = "{certificate: chain.pem, key: key.pem}"
+    done = run(configured(folder, f"console: {{listen: 127.0.0.1:0, tls: {tls}}}\n"))
+    assert done.returncode == 1
+    assert "私钥不可用" in done.stderr
+    assert "pass phrase" not in done.stdout + done.stderr
 
 
 def test_the_first_start_gives_the_first_account_once(folder: Path) -> None:

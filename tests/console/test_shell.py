@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,6 +26,7 @@ from gateway.desk.refused import NotPossible
 from gateway.store import Moved
 from tests.cli.conftest import Stocked
 from tests.console.conftest import PASSWORD, Browser, SignIn
+from tests.twisted_runner import loop
 
 ENTRY = {"/sign-in", "/sign-out", "/language"}
 EVERYBODYS = ENTRY | {"/own"}
@@ -284,7 +284,7 @@ def test_half_a_form_changes_nothing(client: Browser) -> None:
         "server": ("testserver", 80),
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]  # a coroutine it is
+    loop.run_until_complete(client.app(scope, receive, send))
     assert sent[0]["status"] == 400
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
+from contextlib import closing
 from html import unescape
 
 import pytest
 from httpx2 import Response
 
 from gateway.audit import Entry, decode
+from gateway.console.pages import work
 from gateway.console.roles import Role
 from gateway.engine.config import Configuration
 from gateway.store import open_reader
@@ -218,3 +221,73 @@ def test_several_of_one_partner_only(client: Browser, filled: dict[str, str], st
     unseen = client.submit("/work/replay", delivery=[owed, owed], seen=[], reason=REASON)
     assert "0 / 1" in unseen.text
     assert delivery_of(stocked.configuration, filled["dead"]).state == "dead"
+
+
+def test_what_waits_for_a_second_person_does_not_keep_out_the_others(
+    client: Browser, filled: dict[str, str], stocked: Stocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "_AT_ONCE", 1)
+    money = owe(stocked, "dead", "claim", at=1)  # the longest waiting
+    assert money in client.get("/work/replay?partner=centre").text
+    decide(client, path_of(stocked.configuration, money, "replay"))
+    asked = client.get("/work/replay?partner=centre").text
+    assert money not in asked
+    assert filled["dead"] in asked
+
+
+def test_a_locked_store_is_waited_for_once_and_told_of_each(
+    client: Browser, filled: dict[str, str], stocked: Stocked
+) -> None:
+    configuration = stocked.configuration
+    ids = [filled["dead"], owe(stocked, "dead"), owe(stocked, "dead")]
+    owed = [delivery_of(configuration, one).id for one in ids]
+    seen = marks(client.get("/work/replay", params={"delivery": owed}))
+    with closing(sqlite3.connect(str(configuration.gateway.store.sqlite_path))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        done = client.submit("/work/replay", delivery=owed, seen=seen, reason=REASON)
+        assert time.monotonic() - began < 2 * configuration.gateway.store.busy_timeout
+    assert done.status_code == 200
+    assert "0 / 3" in done.text
+    assert done.text.count("数据库暂时不可用") == 3
+    assert [delivery_of(configuration, one).state for one in ids] == ["dead"] * 3
+
+
+def test_nothing_is_decided_by_an_old_configuration(
+    client: Browser, sign_in: SignIn, filled: dict[str, str], stocked: Stocked
+) -> None:
+    configuration = stocked.configuration
+    path = path_of(configuration, filled["dead"], "replay")
+    (seen,) = marks(client.get(path))
+    money = owe(stocked, "dead", "claim")
+    proposal = decide(client, path_of(configuration, money, "replay")).headers["location"].partition("?")[0]
+    file = stocked.folder / "gateway.yaml"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(f"{before}# enabled\n", encoding="utf-8")
+    approver = sign_in({Role.APPROVER})
+    for shown in (client.get(path), client.submit(path, reason=REASON, seen=seen), approver.get(proposal)):
+        assert "配置文件在控制台启动后有改动（gateway.yaml）" in shown.text
+        assert "<button>确认" not in shown.text
+        assert "通过并执行" not in shown.text
+    assert approver.submit(f"{proposal}/approve").status_code == 409
+    several = {"delivery": [delivery_of(configuration, filled["dead"]).id], "seen": [seen]}
+    assert "配置文件" in client.submit("/work/replay", **several, reason=REASON).text
+    assert [delivery_of(configuration, one).state for one in (filled["dead"], money)] == ["dead"] * 2
+    file.write_text(before, encoding="utf-8")
+    assert approver.submit(f"{proposal}/approve").status_code == 303
+    assert client.submit(path, reason=REASON, seen=seen).status_code == 303
+
+
+def test_a_link_cannot_say_that_something_was_done(
+    client: Browser, sign_in: SignIn, filled: dict[str, str], stocked: Stocked
+) -> None:
+    path = f"/messages/{filled['in-doubt']}?said="
+    assert "已按生效了结" not in client.get(f"{path}took-effect").text
+    decide(client, path_of(stocked.configuration, filled["in-doubt"], "no-effect"))
+    assert "已按生效了结" not in client.get(f"{path}took-effect").text
+    assert "已按未生效了结" in client.get(f"{path}no-effect").text
+    assert "已按未生效了结" not in sign_in({Role.VIEWER}).get(f"{path}no-effect").text
+    money = owe(stocked, "dead", "claim")
+    made = decide(client, path_of(stocked.configuration, money, "replay")).headers["location"]
+    assert "已提出" in client.get(made).text
+    assert "投递未作改动" not in client.get(made.replace("made", "refused")).text

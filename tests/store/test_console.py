@@ -152,13 +152,13 @@ def test_accounts_that_are_held_are_changed_by_one_at_a_time(
     def turns() -> None:
         with open_clerk(settings) as mine:
             at_once.wait()
-            for _ in range(5):
+            for _ in range(25):
                 mine.work(turn)
 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(turns) for _ in range(4)]:
             done.result()
-    assert [row.failures for row in clerk.work(accounts.accounts)] == [20, 20]
+    assert [row.failures for row in clerk.work(accounts.accounts)] == [100, 100]
 
 
 # Proposals
@@ -184,6 +184,9 @@ def test_a_proposal_is_decided_once(clerk: Clerk) -> None:
             clerk.work(proposals.decide, id_, "done", "console:chen", 10)
     assert clerk.work(proposals.open_ones) == []
     assert clerk.work(proposals.decided, 10) == [ended]
+    clerk.work(proposals.propose, replace(PROPOSED, id="p-0", delivery_id="d-2"))
+    clerk.work(proposals.decide, "p-0", "refused", "console:li", 10)
+    assert [row.id for row in clerk.work(proposals.decided, 1)] == ["p-0"]  # by decision, not by proposal
     again = replace(PROPOSED, id="p-2")
     clerk.work(proposals.propose, again)
     assert clerk.work(proposals.of_delivery, "d-1") == [again, ended]

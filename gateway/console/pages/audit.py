@@ -59,6 +59,7 @@ def overview(
         state=state,
         trouble=trouble,
         look=look,
+        altered=auditing.altered(room.configuration, ((one.index, one.data) for one in look.found)),
         event=event,
         actor=actor,
         newest=before is None,
@@ -138,7 +139,11 @@ def message(request: Request, _: Auditor, room: Here, identifier: str) -> HTMLRe
         except NotPossible as error:
             raise Refused(error.zh, error.en, 404) from None
         known = reader.message(trail.about) is not None
-    return page(request, "audit_message.html", trail=trail, identifier=identifier, known=known)
+    logged = ((one.index, one.data) for one in trail.entries if one.index is not None)
+    altered = auditing.altered(room.configuration, logged)
+    return page(
+        request, "audit_message.html", trail=trail, identifier=identifier, known=known, altered=altered
+    )
 
 
 @router.post("/audit/messages/{identifier}/evidence")

@@ -16,7 +16,7 @@ from gateway.console.choices import DONE, LABELS
 from gateway.console.refusals import Refused
 from gateway.console.roles import Permission
 from gateway.console.room import Room
-from gateway.console.web import needs, page, room_of
+from gateway.console.web import moment, needs, page, room_of
 from gateway.contract.privacy import mask_text
 from gateway.desk import life, proposals
 from gateway.desk.cases import Case, Choice, case_of, choices_of, next_of
@@ -137,9 +137,16 @@ def message(
         if found != message_id and reader.message(message_id) is None:
             return RedirectResponse(_path(found), 303)
         story = _story(room, reader, found)
-    done = DONE.get(Choice(said)) if said in set(Choice) else None
+    done = DONE[Choice(said)] if said in set(Choice) and _did(story.told, visit, Choice(said)) else None
     reply = message_id if found != message_id else None
     return _show(request, visit, story, done=done, reply=reply)
+
+
+def _did(told: life.Life, visit: Visit, choice: Choice) -> bool:
+    """Whether it is on record: a link may say anything."""
+    event = "delivery.replayed" if choice is Choice.REPLAY else "delivery.settled"
+    facts = {f"actor=console:{visit.name}"} | (set() if choice is Choice.REPLAY else {f"choice={choice}"})
+    return any(one.event == event and facts <= set(one.about.split()) for one in told.audit)
 
 
 @router.post("/messages/{message_id}/unmask")
@@ -200,7 +207,7 @@ def _card(configuration: Configuration, reader: Reader, delivery: DeliveryRow, r
     return _Card(
         case,
         choices,
-        next_of(case) if choices else None,
+        next_of(case, moment) if choices else None,
         proposals.open_one(reader, delivery.id) if choices else None,
     )
 

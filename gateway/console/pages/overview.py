@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from gateway import __version__
 from gateway.console.drawing import Node, Plot, draw_map, draw_plot
 from gateway.console.pulse import KEPT, Snapshot
 from gateway.console.readings import gained, quantile, total, waiting_times
@@ -28,7 +29,12 @@ _PLOTTED: Final = (
     ("refused", "拒收", "refused"),
 )
 #: Parts of `/readyz` → (Chinese, English).
-_PARTS: Final = {"store": ("数据库", "store"), "bus": ("总线", "bus"), "audit": ("审计日志", "audit log")}
+_PARTS: Final = {
+    "store": ("数据库", "store"),
+    "bus": ("总线", "bus"),
+    "audit": ("审计日志", "audit log"),
+    "receivers": ("接收", "receivers"),
+}
 #: Buses by the name that the gateway tells → (Chinese, English).
 _BUSES: Final = {"EmbeddedBus": ("内置", "embedded"), "RabbitMqBus": ("RabbitMQ", "RabbitMQ")}
 
@@ -57,6 +63,7 @@ def _values(request: Request) -> dict[str, Any]:
         "part_names": _PARTS,
         "bus_names": _BUSES,
         "folder": room.configuration.folder,
+        "own_version": __version__,
         "waits": [(state, zh, en, now.books.people.get(state, 0)) for state, zh, en in waits],
         "plots": [
             (zh, en, _plot(history, name), per_second(_newest(history, name))) for name, zh, en in _PLOTTED

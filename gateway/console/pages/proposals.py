@@ -47,11 +47,13 @@ def proposals(request: Request, visit: Annotated[Visit, needs(Permission.SEE)]) 
         waiting = [
             desk.proposed(room.configuration, reader, row) for row in reader.ask(rows.open_ones, _OPEN)
         ]
+        number = reader.ask(rows.count_open)
         decided = reader.ask(rows.decided, _DECIDED)
     return page(
         request,
         "proposals.html",
         waiting=waiting,
+        number=number,
         decided=decided,
         labels=LABELS,
         states=_STATES,
@@ -64,7 +66,9 @@ def proposal(
     request: Request, proposal_id: str, visit: Annotated[Visit, needs(Permission.SEE)], said: str = ""
 ) -> HTMLResponse:
     """One proposal: the delivery as it was seen and as it is, and what the visitor may do."""
-    return _show(request, visit, _found(request, proposal_id), said=_SAID.get(said))
+    found = _found(request, proposal_id)
+    so = found.row.state == ("open" if said == "made" else said)  # a link may say anything
+    return _show(request, visit, found, said=_SAID.get(said) if so else None)
 
 
 @router.post("/proposals/{proposal_id}/approve")
@@ -77,6 +81,8 @@ def approve(
     """Carries it out."""
     found = _found(request, proposal_id)
     try:
+        room_of(request).require_current()
+        _require_proposer(request, found.row)
         desk.approve(room_of(request).configuration, proposal_id, _actor(visit), note)
     except NotPossible as error:
         return _again(request, visit, proposal_id, error, note)
@@ -144,6 +150,8 @@ def _show(request: Request, visit: Visit, found: Proposed, status: int = 200, **
     blocked = None
     if waits and not found.moved:
         try:
+            room_of(request).require_current()
+            _require_proposer(request, row)
             require_possible(case, choice, confirmed=True)
         except NotPossible as error:
             blocked = (error.zh, error.en)
@@ -170,3 +178,18 @@ def _show(request: Request, visit: Visit, found: Proposed, status: int = 200, **
 
 def _actor(visit: Visit) -> str:
     return f"console:{visit.name}"
+
+
+def _require_proposer(request: Request, row: rows.ProposedRow) -> None:
+    """Two people decide only where the first one still may.
+
+    Raises:
+        NotPossible: the proposer has been disabled since, or has lost the role.
+    """
+    accounts = {f"console:{one.name}": one for one in room_of(request).accounts.list()}
+    proposer = accounts.get(row.proposed_by)
+    if proposer is None or proposer.disabled or Permission.DECIDE not in proposer.permissions:
+        raise NotPossible(
+            "提出人的账号已停用，或不再有此权限：请驳回，由他人重新提出",
+            "who proposed it is disabled, or may not any more: refuse it, and let somebody else propose it",
+        )

@@ -18,7 +18,8 @@ from gateway.console.choices import LABELS, choice_named
 from gateway.console.refusals import Refused
 from gateway.console.roles import Permission
 from gateway.console.room import Room
-from gateway.console.web import needs, page, room_of
+from gateway.console.web import moment, needs, page, room_of
+from gateway.contract import Unavailable
 from gateway.contract.privacy import mask_text
 from gateway.desk import proposals
 from gateway.desk.cases import (
@@ -37,6 +38,7 @@ from gateway.desk.refused import Changed, NotPossible
 from gateway.engine.lifecycle import DEAD, HELD, IN_DOUBT
 from gateway.store import Reader, console_proposals, reads
 from gateway.store.api import DeliveryRow
+from gateway.store.errors import FateUnknown
 
 router = APIRouter()
 
@@ -73,7 +75,8 @@ def work(
         request,
         "work.html",
         items=[
-            _Item(case, choices_of(case), next_of(case), proposed.get(case.delivery.id)) for case in cases
+            _Item(case, choices_of(case), next_of(case, moment), proposed.get(case.delivery.id))
+            for case in cases
         ],
         number=number,
         partner=partner,
@@ -123,9 +126,16 @@ def ask_replay(
     room = room_of(request)
     with room.reader() as reader:
         if partner:
-            delivery = [row.id for row, _ in reader.for_people(_AT_ONCE, partner, DEAD)]
+            delivery = _all_dead(reader, partner)
         cases = _several(room, reader, delivery)
     return _replay_page(request, cases)
+
+
+def _all_dead(reader: Reader, partner: str) -> list[str]:
+    """As many as go at once, without those that wait for a second person: else these would keep out all others."""
+    proposed = {row.delivery_id for row in reader.ask(console_proposals.open_ones)}
+    found = reader.for_people(_AT_ONCE + len(proposed), partner, DEAD)
+    return [row.id for row, _ in found if row.id not in proposed][:_AT_ONCE]
 
 
 def _replay_page(
@@ -161,34 +171,42 @@ def replay(
     with room.reader() as reader:
         cases = _several(room, reader, delivery)
     try:
+        room.require_current()
         why = check_reason(reason)
     except NotPossible as error:
         return _replay_page(request, cases, 422, (error.zh, error.en), mask_text(reason))
     marks = dict(zip(delivery, seen, strict=False))
-    results = [
-        (case, _tried(room, visit, case, Choice.REPLAY, why, marks.get(case.delivery.id, "")))
-        for case in cases
-    ]
-    return page(request, "work_done.html", results=results, done=sum(result.done for _, result in results))
+    results: list[tuple[Case, _Result]] = []
+    down: _Result | None = None
+    for case in cases:
+        try:
+            result = down or _tried(room, visit, case, why, marks.get(case.delivery.id, ""))
+        except FateUnknown as error:
+            result = _Result(None, (error.zh, error.en))
+        except Unavailable as error:  # nor would the others be: each would only wait for it
+            result = down = _Result(False, (error.zh, error.en))
+        results.append((case, result))
+    done = sum(bool(result.done) for _, result in results)
+    return page(request, "work_done.html", results=results, done=done)
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
     """What came of one of several."""
 
-    done: bool
+    done: bool | None  #: None: not known
     said: tuple[str, str]
     proposal: str | None = None
 
 
-def _tried(room: Room, visit: Visit, case: Case, choice: Choice, reason: str, seen: str) -> _Result:
+def _tried(room: Room, visit: Visit, case: Case, reason: str, seen: str) -> _Result:
     try:
-        proposal = _decide(room, visit, case, choice, reason, seen)
+        proposal = _decide(room, visit, case, Choice.REPLAY, reason, seen)
     except NotPossible as error:
         return _Result(False, (error.zh, error.en))
     if proposal is not None:
         return _Result(True, ("待另一人复核", "waits for a second person"), proposal)
-    return _Result(True, follows_of(case, choice))
+    return _Result(True, follows_of(case, Choice.REPLAY))
 
 
 @router.get("/work/{delivery_id}/{choice}")
@@ -208,6 +226,7 @@ def ask(
 def _ask_page(request: Request, case: Case, choice: Choice, status: int = 200, **values: Any) -> HTMLResponse:
     blocked = None
     try:
+        room_of(request).require_current()
         require_possible(case, choice, confirmed=True)
     except NotPossible as error:
         blocked = (error.zh, error.en)
@@ -240,7 +259,8 @@ def act(
     with room.reader() as reader:
         case = _case(room, reader, delivery_id)
     try:
-        proposal = _decide(room, visit, case, chosen, check_reason(reason), seen)
+        room.require_current()
+        proposal = _decide(room, visit, case, chosen, reason, seen)
     except NotPossible as error:
         said = (error.zh, error.en)
         return _ask_page(request, case, chosen, 409, problem=said, reason=mask_text(reason))
@@ -261,6 +281,7 @@ def _decide(room: Room, visit: Visit, case: Case, choice: Choice, reason: str, s
             "该投递刚刚有了变化，未作任何改动：请重新查看后再决定",
             "the delivery has just changed, nothing was done: look at it again, then decide",
         )
+    reason = check_reason(reason)
     if case.moves_money:
         return proposals.propose(configuration, case, choice, reason, actor).id
     require_possible(case, choice, confirmed=True)

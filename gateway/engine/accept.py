@@ -140,7 +140,7 @@ def _delivery(parts: Owing, message: Message, created: int, target: Target, *, h
         created=created,
         updated=created,
         next_at=created + LOOK_AGAIN_MS if held else None,
-        reason="waits for a question to be answered" if held else None,
+        reason="等待前置核验的答复 / waits for a question to be answered" if held else None,
     )
 
 

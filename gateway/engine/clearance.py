@@ -28,7 +28,16 @@ from gateway.canonical.envelope import body_type, encode_body
 from gateway.canonical.refusal import RequestRefused
 from gateway.contract import Log, Rejected
 from gateway.engine.accept import LOOK_AGAIN_MS, Acceptor, milliseconds, owe, publish
-from gateway.engine.lifecycle import DEAD, FINAL, HELD, PENDING, Ruling, Step, after_clearance
+from gateway.engine.lifecycle import (
+    DEAD,
+    FINAL,
+    HELD,
+    NOT_WAITED_FOR,
+    PENDING,
+    Ruling,
+    Step,
+    after_clearance,
+)
 from gateway.engine.recorder import Recorder, Work, unrecorded
 from gateway.engine.routes import GATEWAY, First
 from gateway.store.api import Advance, DeliveryRow, Found
@@ -79,7 +88,7 @@ class Clearance:
         if await self._parts.store.commit(unit) is None:
             self._log.info("message.accepted", message=question.id, type=question.type)
             publish(self._parts, owed)
-        return Ruling(verdict="wait", reason=f"waits for the answer of {first.of}")
+        return Ruling(verdict="wait", reason=f"等待 {first.of} 的答复 / waits for the answer of {first.of}")
 
     def _question(self, message: Message, first: First) -> Message | None:
         body_class = body_type(first.ask)
@@ -112,15 +121,20 @@ class Clearance:
 
     async def _ruling(self, message: Message, first: First | None, found: Found | None) -> Ruling:
         if self._recorder.expired(message):
-            return Ruling(verdict="expire", reason="no longer waited for")
+            return Ruling(verdict="expire", reason=NOT_WAITED_FOR)
         if first is None:
-            return Ruling(verdict="hold", reason="its route asks nothing any more: a person must decide")
+            return Ruling(
+                verdict="hold",
+                reason="路由已不要求核验，须由人决定 / its route asks nothing any more: a person must decide",
+            )
         if found is None:
             return await self._ask(message, first)
         [delivery] = found.deliveries
         waited = milliseconds(self._parts.clock.now()) - found.message.created
         if delivery.state not in FINAL | {DEAD} and waited < first.patience * 1000:
-            return Ruling(verdict="wait", reason=f"waits for the answer of {first.of}")
+            return Ruling(
+                verdict="wait", reason=f"等待 {first.of} 的答复 / waits for the answer of {first.of}"
+            )
         row = None if delivery.reply_id is None else await self._parts.store.message(delivery.reply_id)
         return _judge(first, None if row is None else self._parts.vault.open_message(row.body, row.id).data)
 
@@ -182,7 +196,7 @@ class Clearance:
 
 def _judge(first: First, reply: Body | None) -> Ruling:
     if reply is None or isinstance(reply, RequestRefused):
-        return _otherwise(first, f"{first.of} gave no answer")
+        return _otherwise(first, f"{first.of} 没有答复 / gave no answer")
     answer = str(getattr(reply, first.decide_by))
     reason = f"{first.of}: {answer}"
     if answer in first.proceed:
@@ -194,7 +208,7 @@ def _judge(first: First, reply: Body | None) -> Ruling:
 
 def _otherwise(first: First, reason: str) -> Ruling:
     if first.otherwise == "hold":
-        return Ruling(verdict="hold", reason=f"{reason}: a person must decide")
+        return Ruling(verdict="hold", reason=f"{reason}；须由人决定 / a person must decide")
     return Ruling(verdict=first.otherwise, reason=reason)
 
 

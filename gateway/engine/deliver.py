@@ -25,6 +25,7 @@ from gateway.contract import (
 from gateway.engine.accept import milliseconds, style_of
 from gateway.engine.gate import Gate
 from gateway.engine.lifecycle import (
+    NOT_WAITED_FOR,
     PENDING,
     REJECTED,
     SENDING,
@@ -246,10 +247,10 @@ class Courier:
             outcome = await self.to.sender.send(message, prepared)
         except PartnerDown as down:
             self.gate.down()
-            return NotSent(reason=down.en)
+            return NotSent(reason=f"{down.zh} / {down.en}")
         except Exception as error:  # whatever went wrong, something may have been sent
             self._log.error("send.broken", delivery=delivery.id, error=type(error).__name__)
-            return Unknown(reason=f"adapter failed: {type(error).__name__}")
+            return Unknown(reason=f"适配器出错 / adapter failed: {type(error).__name__}")
         finally:
             self._sending.pop(prepared.reference, None)
             self._told.pop(prepared.reference, None)
@@ -260,7 +261,7 @@ class Courier:
         self, delivery: DeliveryRow, message: Message, rejected: Rejected | None = None
     ) -> None:
         """Ends a delivery without an attempt: it is too late for it, or it cannot be said to this partner."""
-        reason = "no longer waited for" if rejected is None else f"cannot be sent: {rejected.code}"
+        reason = NOT_WAITED_FOR if rejected is None else f"无法发送 / cannot be sent: {rejected.code}"
         step = Step(
             after=REJECTED, reason=reason, refusal="not-delivered" if rejected is None else "rejected"
         )

@@ -89,7 +89,7 @@ class Keeper:
             if courier is None or row is None:
                 continue
             message = self._recorder.vault.open_message(row.body, row.id)
-            outcome = Unknown(reason="the gateway stopped in the middle of the attempt")
+            outcome = Unknown(reason="网关在投递中途停止 / the gateway stopped in the middle of the attempt")
             operation = courier.to.operations[delivery.operation]
             standing = self._recorder.standing(operation, delivery, message)
             step = after_attempt(outcome, standing, courier.to.policy)

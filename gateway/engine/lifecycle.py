@@ -44,6 +44,8 @@ HELD, PENDING, SENDING, WAITING, IN_DOUBT = "held", "pending", "sending", "waiti
 ACCEPTED, REJECTED, REVERSED, DEAD = "accepted", "rejected", "reversed", "dead"
 FINAL = frozenset({ACCEPTED, REJECTED, REVERSED})
 OPEN = frozenset({HELD, PENDING, SENDING, WAITING, IN_DOUBT})
+#: A reason, as operators read it: Chinese first.
+NOT_WAITED_FOR = "已无人等待 / no longer waited for"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,11 @@ def after_attempt(outcome: Outcome | NotSent, standing: Standing, policy: Policy
     if isinstance(outcome, Accepted):
         return Step(after=ACCEPTED)
     if isinstance(outcome, Rejected):
-        return Step(after=REJECTED, reason=f"refused with code {outcome.code}", refusal="rejected")
+        return Step(
+            after=REJECTED,
+            reason=f"对方拒绝，代码 {outcome.code} / refused with code {outcome.code}",
+            refusal="rejected",
+        )
     if isinstance(outcome, Unknown):
         return _unknown(outcome, standing, policy)
     if gives_up(standing.operation, standing.attempts - 1, standing.expired):
@@ -137,13 +143,15 @@ def gives_up(operation: Operation, earlier_attempts: int, expired: bool) -> bool
 
 
 def _too_late(reason: str) -> Step:
-    return Step(after=REJECTED, reason=f"{reason}; no longer waited for", refusal="not-delivered")
+    return Step(after=REJECTED, reason=f"{reason}；{NOT_WAITED_FOR}", refusal="not-delivered")
 
 
 def _again(reason: str, standing: Standing, policy: Policy, after: float | None) -> Step:
     """Nothing took effect (or twice is as good as once): try later."""
     if standing.attempts >= policy.retry.limit:
-        return Step(after=DEAD, reason=f"{reason}; {standing.attempts} attempts")
+        return Step(
+            after=DEAD, reason=f"{reason}；已试 {standing.attempts} 次 / {standing.attempts} attempts"
+        )
     delay = policy.retry.delay(standing.attempts, standing.chance)
     return Step(after=WAITING, delay=max(delay, after or 0.0), reason=reason)
 
@@ -151,14 +159,18 @@ def _again(reason: str, standing: Standing, policy: Policy, after: float | None)
 def after_query(outcome: QueryOutcome, standing: Standing, policy: Policy) -> Step | None:
     """What follows a query; None: reverse now."""
     if isinstance(outcome, Accepted):
-        return Step(after=ACCEPTED, reason="found by query")
+        return Step(after=ACCEPTED, reason="查询确认已生效 / found by query")
     if isinstance(outcome, Rejected):
-        return Step(after=REJECTED, reason=f"query says refused, code {outcome.code}", refusal="rejected")
+        return Step(
+            after=REJECTED,
+            reason=f"查询得知被拒绝，代码 {outcome.code} / query says refused, code {outcome.code}",
+            refusal="rejected",
+        )
     may_reverse = standing.operation.on_unknown == "reverse"
     if isinstance(outcome, Absent):
         if may_reverse:
             return None
-        unseen = "the partner has not seen it"
+        unseen = "对方没有收到过 / the partner has not seen it"
         return _too_late(unseen) if standing.expired else _again(unseen, standing, policy, None)
     return None if may_reverse else _still_unknown(outcome.reason, standing, policy)
 
@@ -167,16 +179,24 @@ def after_reverse(outcome: ReverseOutcome, standing: Standing, policy: Policy) -
     """What follows a reversal."""
     if isinstance(outcome, Reversed):
         if standing.style == "one-way":
-            return Step(after=WAITING, delay=0.0, reason="reversed; sent anew", renew=True)
-        return Step(after=REVERSED, reason="reversed: it has no effect", refusal="reversed")
+            return Step(after=WAITING, delay=0.0, reason="已冲正，重新发送 / reversed; sent anew", renew=True)
+        return Step(
+            after=REVERSED, reason="已冲正，没有生效 / reversed: it has no effect", refusal="reversed"
+        )
     if isinstance(outcome, Rejected):
-        return Step(after=IN_DOUBT, reason=f"reversal refused with code {outcome.code}: a person must decide")
+        return Step(
+            after=IN_DOUBT,
+            reason=f"冲正被拒绝，代码 {outcome.code}，须由人决定 / reversal refused with code {outcome.code}: a person must decide",
+        )
     return _still_unknown(outcome.reason, standing, policy)
 
 
 def _still_unknown(reason: str, standing: Standing, policy: Policy) -> Step:
     if standing.resolutions >= policy.resolve.limit:
-        return Step(after=IN_DOUBT, reason=f"{reason}; {standing.resolutions} tries: a person must decide")
+        return Step(
+            after=IN_DOUBT,
+            reason=f"{reason}；已查 {standing.resolutions} 次，须由人决定 / {standing.resolutions} tries: a person must decide",
+        )
     delay = policy.resolve.delay(standing.resolutions, standing.chance)
     return Step(after=IN_DOUBT, delay=delay, reason=reason)
 

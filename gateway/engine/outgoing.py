@@ -55,7 +55,7 @@ class Outgoing:
         _, unit = owe(self, message, (target,), b"", encode_body(message.data))
         now = milliseconds(message.time)
         deliveries = tuple(
-            msgspec.structs.replace(row, state=WAITING, next_at=now, reason="released by a person")
+            msgspec.structs.replace(row, state=WAITING, next_at=now, reason="由人放行 / released by a person")
             for row in unit.deliveries
         )
         return msgspec.structs.replace(unit, deliveries=deliveries)

@@ -71,7 +71,9 @@ class AtWork:
             if delivery is None or row is None or delivery.state not in _OPEN:
                 return
             message = recorder.vault.open_message(row.body, row.id)
-            step = Step(after=ACCEPTED, reason="the partner has reported on it", counted=True)
+            step = Step(
+                after=ACCEPTED, reason="对方已报来结果 / the partner has reported on it", counted=True
+            )
             work = Work(delivery, message, unrecorded(delivery))
             outcome = Accepted(reference=delivery.reference)
             ended = await recorder.end(work, delivery.state, outcome, step, self.log)

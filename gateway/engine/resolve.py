@@ -56,7 +56,8 @@ class Mediator:
         except PartnerDown as down:  # nobody was asked: an outage uses no tries up
             tries = delivery.resolutions
             delay = self._with.policy.resolve.delay(tries + 1, self._recorder.chance())
-            outcome, step = NotSent(reason=down.en), Step(after=IN_DOUBT, delay=delay, reason=down.en)
+            reason = f"{down.zh} / {down.en}"
+            outcome, step = NotSent(reason=reason), Step(after=IN_DOUBT, delay=delay, reason=reason)
         await self._recorder.end(
             Work(delivery, message, prepared), IN_DOUBT, outcome, step, self._log, resolutions=tries
         )
@@ -70,7 +71,7 @@ class Mediator:
 
     async def _hand_over(self, work: Work) -> None:
         """There is nothing to ask the partner about: this is not for a machine to settle."""
-        reason = "what was sent is not on record: a person must decide"
+        reason = "没有留下所发内容，须由人决定 / what was sent is not on record: a person must decide"
         step = Step(after=IN_DOUBT, reason=reason)
         await self._recorder.end(work, IN_DOUBT, Unknown(reason=reason), step, self._log)
 
@@ -94,7 +95,7 @@ class Mediator:
             raise
         except Exception as error:
             self._log.error("query.broken", delivery=work.delivery.id, error=type(error).__name__)
-            return Unknown(reason=f"query failed: {type(error).__name__}")
+            return Unknown(reason=f"查询出错 / query failed: {type(error).__name__}")
 
     async def _reverse(self, resolver: Resolver, work: Work) -> ReverseOutcome:
         try:
@@ -103,4 +104,4 @@ class Mediator:
             raise
         except Exception as error:
             self._log.error("reverse.broken", delivery=work.delivery.id, error=type(error).__name__)
-            return Unknown(reason=f"reversal failed: {type(error).__name__}")
+            return Unknown(reason=f"冲正出错 / reversal failed: {type(error).__name__}")

@@ -63,5 +63,7 @@ class Desk:
                 code=refusal.code, reason=f"{refusal.zh} / {refusal.en}", field=refusal.field or None
             )
         except Moved:
-            return RetryLater(reason="the book has moved; the rest is taken in again", after=0.1)
+            return RetryLater(
+                reason="账本有变动，其余重新登记 / the book has moved; the rest is taken in again", after=0.1
+            )
         return Accepted(reference=message.id)

@@ -84,7 +84,7 @@ async def test_what_is_held_for_a_person_is_listed_and_not_sent(tmp_path: Path) 
                 break
             await sleep(0.05)
         assert delivery.next_at is None
-        assert delivery.reason == "police: not_found: a person must decide"
+        assert delivery.reason == "police: not_found；须由人决定 / a person must decide"
         assert scene.platform.sends == []
 
 

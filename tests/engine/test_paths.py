@@ -110,7 +110,7 @@ async def test_attempts_run_out_visibly(tmp_path: Path) -> None:
         receipt = await scene.context.inbox.accept(scene.inbound(1))
         await scene.reaches(receipt.message_id, "dead")
         rows = await scene.gateway.store.deliveries_of(receipt.message_id)
-        assert rows[0].reason == "busy; 4 attempts"
+        assert rows[0].reason == "busy；已试 4 次 / 4 attempts"
 
 
 async def test_a_lost_answer_is_found_by_query_and_reaches_the_waiting_hospital(tmp_path: Path) -> None:

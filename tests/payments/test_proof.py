@@ -24,7 +24,10 @@ async def test_a_delivery_in_doubt_has_arrived(tmp_path: Path) -> None:
         for _ in range(2):
             await _at_work(scene).took_effect(delivery.id)
         [delivery] = await scene.gateway.store.deliveries_of(receipt.message_id)
-        assert (delivery.state, delivery.reason) == ("accepted", "the partner has reported on it")
+        assert (delivery.state, delivery.reason) == (
+            "accepted",
+            "对方已报来结果 / the partner has reported on it",
+        )
         assert (await scene.events(receipt.message_id))[-1] == "delivery.accepted"
         assert len(scene.platform.sends) == 1
 

@@ -99,18 +99,24 @@ class Results:
             before = len(rows)
             for row in page.results:
                 if rows.setdefault(row.sequence, row) != row:
-                    return self._stopped(batch, Doubt(reason="two details of one number differ"))
+                    return self._stopped(
+                        batch, Doubt(reason="同一笔的两条明细不一致 / two details of one number differ")
+                    )
             if not page.after:
                 return Fetched(results=tuple(rows.values()), raw=tuple(raw), mapping=page.mapping)
             if len(rows) == before or len(rows) > batch.count:
-                return self._stopped(batch, Doubt(reason="the pages do not end"))
+                return self._stopped(batch, Doubt(reason="分页没有尽头 / the pages do not end"))
             after = page.after
         return None
 
     def _stopped(self, batch: Batch, heard: Refused | Doubt | None) -> Refused | None:
         """Nothing, and why."""
         if heard is not None:
-            reason = f"refused with code {heard.code}" if isinstance(heard, Refused) else heard.reason
+            reason = (
+                f"查询被拒绝，代码 {heard.code} / refused with code {heard.code}"
+                if isinstance(heard, Refused)
+                else heard.reason
+            )
             self._context.log.warning("bank.details_failed", reference=batch.reference, reason=reason)
         return heard if isinstance(heard, Refused) else None
 

@@ -5,6 +5,7 @@ The tests that kill and cut play here too, so what they show is shown of the con
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from gateway.bus.private_broker import free_ports
 from gateway.store import StoreSettings
 
 EXAMPLE = Path(__file__).parent.parent / "config"
@@ -31,15 +33,18 @@ COMMAND = ".venv/bin/gateway" if Path(".venv/bin/gateway").exists() else "gatewa
 PYTHON = ".venv/bin/python" if Path(".venv/bin/python").exists() else "python"
 
 
+_given: set[int] = set()
+
+
 def free_port(wanted: int = 0) -> int:
-    """The wanted port where it is free, else another one."""
-    for port in (wanted, 0):
-        try:
-            with socket.create_server(("127.0.0.1", port)) as listening:
-                return int(listening.getsockname()[1])
-        except OSError:
-            continue
-    raise OSError("no free port")
+    """The wanted port where it is free, else another one; that is not given twice."""
+    if wanted:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", wanted)):
+            return wanted
+    while (port := free_ports(1)[0]) in _given:
+        pass
+    _given.add(port)
+    return port
 
 
 class Stage:

@@ -33,6 +33,7 @@ def run(folder: Path) -> int:
         gateway.log.error(
             "gateway.failed", error=type(failure.value).__name__, reason=failure.getErrorMessage()
         )
+        gateway.store.on_lost(lambda: None)  # it ends with us, and that is not why we end
         failure.printTraceback()  # type: ignore[no-untyped-call]
         reactor.stop()
 

@@ -67,14 +67,14 @@ def _two_people(day: Day, message: str, doubted: bool) -> None:
     book, delivery = day.book, _delivery(day, message)
     wang = _enter(day, OPERATOR)
     ready = _seen(wang, "/live/overview", "✓ 就绪")
-    listed = wang.open("/work")
+    listed = wang.open("/tasks")
     book.check(
         "总览报告网关就绪，待办列出这一笔",
         "the overview says that the gateway is ready, and the list of work has the delivery",
         doubted and ready and message in listed.text,
         (doubted, ready, listed.url),
     )
-    act = f"/work/{delivery.id}/no-effect"
+    act = f"/tasks/{delivery.id}/no-effect"
     proposed = wang.submit(wang.open(act), act, reason="已与省平台对账，未记账")
     approve = f"{proposed.path}/approve"
     own = wang.submit(proposed, approve)

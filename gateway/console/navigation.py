@@ -29,7 +29,7 @@ _ENTRIES: Final[tuple[tuple[Permission, str, str, str], ...]] = (
     (Permission.SEE, "/", "总览", "Overview"),
     (Permission.SEE, "/partners", "伙伴", "Partners"),
     (Permission.SEE, "/messages", "报文", "Messages"),
-    (Permission.SEE, "/work", "待办", "Work"),
+    (Permission.SEE, "/tasks", "待办", "Work"),
     (Permission.SEE, "/proposals", "待复核", "Proposals"),
     (Permission.PAYMENTS, "/payments", "支付", "Payments"),
     (Permission.AUDIT, "/audit", "审计", "Audit"),
@@ -37,7 +37,7 @@ _ENTRIES: Final[tuple[tuple[Permission, str, str, str], ...]] = (
 )
 
 _COUNTS: Final[dict[str, Callable[[Snapshot], int]]] = {
-    "/work": lambda now: now.work,
+    "/tasks": lambda now: now.work,
     "/proposals": lambda now: now.proposals,
 }
 

@@ -36,7 +36,7 @@ def test_a_one_time_password_is_changed_before_anything_else(
     page.locator("#name").fill("chen")
     page.locator("#password").fill(once)
     page.get_by_role("button", name="登录").click()
-    for path in ("/", "/work", "/messages"):
+    for path in ("/", "/tasks", "/messages"):
         page.goto(path)
         expect(page).to_have_url(f"{house.stage.console}/own")
     assert guest.examine() == []

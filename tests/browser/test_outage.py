@@ -19,7 +19,7 @@ def test_the_overview_says_that_the_gateway_does_not_answer(house: House, enter:
         expect(overview.get_by_role("alert")).to_contain_text("网关没有应答", timeout=_SOON)
         expect(overview).to_contain_text("一件不丢", timeout=_SOON)
         assert guest.examine() == []
-        for path in ("/messages", f"/messages/{house.messages['accepted']}", "/work", "/partners"):
+        for path in ("/messages", f"/messages/{house.messages['accepted']}", "/tasks", "/partners"):
             guest.open(path)  # what is in the store is there all the same
         page = guest.open("/")
     finally:

@@ -25,9 +25,9 @@ WALKS: Final = {
         "/messages/{accepted}",
         "/messages/{dead}",
         "/messages/{refused}",
-        "/work",
-        "/work/{dead-delivery}/replay",
-        "/work/{doubt-delivery}/took-effect",
+        "/tasks",
+        "/tasks/{dead-delivery}/replay",
+        "/tasks/{doubt-delivery}/took-effect",
         "/proposals",
         "/payments",
         "/own",
@@ -70,12 +70,12 @@ def test_dark_and_narrow(enter: Enter) -> None:
     guest = enter("wang")
     guest.page.emulate_media(color_scheme="dark")
     wrong = []
-    for path in ("/", "/messages", "/work"):
+    for path in ("/", "/messages", "/tasks"):
         guest.open(path)
         wrong += guest.examine()
     assert wrong == []
     guest.page.set_viewport_size({"width": 683, "height": 768})
-    for path in ("/", "/messages", "/work"):
+    for path in ("/", "/messages", "/tasks"):
         guest.open(path)
         assert guest.overhang() == 0, path
 

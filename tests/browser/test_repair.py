@@ -47,7 +47,7 @@ def test_what_was_proposed_can_be_refused_and_proposed_again(house: House, enter
     message = house.doubted[1]
     delivery = house.delivery(message)
     wang, li = enter("wang"), enter("li")
-    page = wang.open(f"/work/{delivery.id}/took-effect")
+    page = wang.open(f"/tasks/{delivery.id}/took-effect")
     page.locator("#reason").fill("电话核实")
     page.get_by_role("button", name="提出").click()
     page.wait_for_url("**/proposals/*")
@@ -58,13 +58,13 @@ def test_what_was_proposed_can_be_refused_and_proposed_again(house: House, enter
     expect(page.locator("h1")).to_contain_text("已驳回")
     assert li.examine() == []
     assert house.delivery(message) == delivery
-    page = wang.open(f"/work/{delivery.id}/took-effect")
+    page = wang.open(f"/tasks/{delivery.id}/took-effect")
     expect(page.locator("#reason")).to_be_visible()
 
 
 def test_a_reason_with_a_number_of_a_person_is_not_taken(house: House, enter: Enter) -> None:
     guest = enter("wang")
-    page = guest.open(f"/work/{house.delivery(house.doubted[2]).id}/no-effect")
+    page = guest.open(f"/tasks/{house.delivery(house.doubted[2]).id}/no-effect")
     page.locator("#reason").fill("患者 990101199001010018 来电")
     page.get_by_role("button", name="提出").click()
     expect(page.get_by_role("alert")).to_be_visible()
@@ -90,7 +90,7 @@ def test_unmasked_only_with_a_reason_and_only_once(house: House, enter: Enter) -
 def test_dead_deliveries_are_replayed_in_one_go(house: House, enter: Enter) -> None:
     message = house.messages["dead"]
     guest = enter("wang")
-    page = guest.open("/work?state=dead")
+    page = guest.open("/tasks?state=dead")
     page.get_by_role("checkbox").first.check()
     page.get_by_role("button", name="重放选中的").click()
     assert guest.examine() == []

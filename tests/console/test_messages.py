@@ -52,7 +52,7 @@ def test_states_that_last_shortly_or_are_rare(
     assert message_id in client.get("/messages", params={"state": state}).text
     shown = client.get(f"/messages/{message_id}").text
     assert word in shown
-    assert 'href="/work/' not in shown
+    assert 'href="/tasks/' not in shown
 
 
 def test_by_any_number_that_is_complete(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
@@ -184,9 +184,11 @@ def test_what_can_be_done_is_offered_to_those_who_may(
     client: Browser, sign_in: SignIn, filled: dict[str, str], state: str, offered: set[str]
 ) -> None:
     path = f"/messages/{filled[state]}"
-    links = {part.split('"')[0].rsplit("/", 1)[1] for part in client.get(path).text.split('href="/work/')[1:]}
+    links = {
+        part.split('"')[0].rsplit("/", 1)[1] for part in client.get(path).text.split('href="/tasks/')[1:]
+    }
     assert links == offered
-    assert 'href="/work/' not in sign_in({Role.VIEWER}).get(path).text
+    assert 'href="/tasks/' not in sign_in({Role.VIEWER}).get(path).text
 
 
 def test_unmasked_only_with_a_reason_that_is_on_record_first(client: Browser, stocked: Stocked) -> None:
@@ -253,5 +255,5 @@ def test_hostile_content_is_text(client: Browser, stocked: Stocked) -> None:
     text = client.get(f"/messages/{message_id}").text
     assert "<script>alert" not in text
     assert json.dumps("&lt;script&gt;alert(1)")[1:-1] in text
-    assert "<script>alert" not in client.get("/work").text
+    assert "<script>alert" not in client.get("/tasks").text
     assert "<b>" not in client.get("/messages", params={"text": "<b>"}).text

@@ -54,7 +54,12 @@ async def test_thirty_partners_and_a_gateway_that_dies(tmp_path: Path) -> None:
         page = Page(browser.get("/").text)
         assert len(there.room.configuration.partners) == 30
         assert {f"/partners/{name}" for name in there.room.configuration.partners} <= page.links()
-        assert {"/work?state=dead", "/work?state=in-doubt", "/work?state=held", "/proposals"} <= page.links()
+        assert {
+            "/tasks?state=dead",
+            "/tasks?state=in-doubt",
+            "/tasks?state=held",
+            "/proposals",
+        } <= page.links()
         assert "✓ 就绪" in page.text
         assert "可读写" in page.text
         assert "没有需要人处理的" in page.text

@@ -178,7 +178,7 @@ def test_one_proposal_at_a_time(client: Browser, sign_in: SignIn, stocked: Stock
         proposals.propose(
             configuration, _case(configuration, message_id), Choice.NO_EFFECT, REASON, "console:x"
         )
-    assert "待另一人复核" in client.get("/work").text
+    assert "待另一人复核" in client.get("/tasks").text
     assert "待另一人复核" in client.get(f"/messages/{message_id}").text
 
 

@@ -57,7 +57,7 @@ def test_all_pages_are_there(app: FastAPI) -> None:
         "",
         "partners",
         "messages",
-        "work",
+        "tasks",
         "proposals",
         "payments",
         "audit",
@@ -102,31 +102,31 @@ def test_a_viewer_changes_nothing(app: FastAPI, sign_in: SignIn) -> None:
 
 def test_the_menu_shows_what_may_be_opened(sign_in: SignIn) -> None:
     operator, admin = sign_in({Role.OPERATOR}), sign_in({Role.SECURITY_ADMIN})
-    assert 'href="/work"' in operator.get("/own").text
+    assert 'href="/tasks"' in operator.get("/own").text
     assert 'href="/accounts"' not in operator.get("/own").text
     assert 'href="/accounts"' in admin.get("/own").text
-    assert 'href="/work"' not in admin.get("/own").text
+    assert 'href="/tasks"' not in admin.get("/own").text
 
 
 def test_the_menu_counts_what_waits(client: Browser, room: Room) -> None:
     waiting = room.pulse.look().work
     assert waiting > 0
-    assert re.search(rf'href="/work"[^<]*<span class="count">{waiting}<', client.get("/own").text)
+    assert re.search(rf'href="/tasks"[^<]*<span class="count">{waiting}<', client.get("/own").text)
 
 
 def test_signing_in_and_out(stranger: Browser, room: Room) -> None:
     first = room.accounts.add("wang", "王", {Role.OPERATOR}, "os:test")
-    shown = stranger.get("/sign-in", params={"to": "/work"})
+    shown = stranger.get("/sign-in", params={"to": "/tasks"})
     csrf = re.search(r'name="csrf" value="([^"]+)"', shown.text)
     assert csrf
-    form = {"csrf": csrf[1], "name": "wang", "password": "wrong", "to": "/work"}
+    form = {"csrf": csrf[1], "name": "wang", "password": "wrong", "to": "/tasks"}
     refused = stranger.post("/sign-in", data=form)
     assert refused.status_code == 403
     assert "wrong" not in refused.text.replace('lang="en">', "")
     entered = stranger.post("/sign-in", data={**form, "password": first})
-    assert (entered.status_code, entered.headers["location"]) == (303, "/work")
+    assert (entered.status_code, entered.headers["location"]) == (303, "/tasks")
     # The one-time password opens one page alone.
-    for path in ("/", "/work", "/messages"):
+    for path in ("/", "/tasks", "/messages"):
         assert stranger.get(path).headers["location"] == "/own"
     own = stranger.get("/own")
     secret = re.search(r'name="csrf" value="([^"]+)"', own.text)
@@ -134,7 +134,7 @@ def test_signing_in_and_out(stranger: Browser, room: Room) -> None:
     assert secret
     wish = {"csrf": secret[1], "old": first, "new": PASSWORD, "again": PASSWORD + "!"}
     assert stranger.post("/own", data=wish).status_code == 400
-    assert stranger.get("/work").headers["location"] == "/own"
+    assert stranger.get("/tasks").headers["location"] == "/own"
     changed = stranger.post("/own", data={**wish, "again": PASSWORD})
     assert (changed.status_code, changed.headers["location"]) == (303, "/")
     assert stranger.get("/own").status_code == 200
@@ -322,7 +322,7 @@ def test_the_language_before_signing_in_is_that_after(stranger: Browser, room: R
         "javascript:alert(1)",
         "evil.example",
         "\\\\evil.example",
-        "http:/work",
+        "http:/tasks",
         "/\u2028/evil.example",
         "//[",
         "http://[evil",
@@ -342,7 +342,7 @@ def test_whatever_is_typed_stays_within(address: str) -> None:
 
 
 def test_ways_within_are_kept() -> None:
-    for path in ("/", "/work", "/messages/01-23?said=done"):
+    for path in ("/", "/tasks", "/messages/01-23?said=done"):
         assert local(path) == path
 
 
@@ -394,7 +394,7 @@ def test_a_defect_is_a_page_with_a_number_and_no_trace(app: FastAPI, client: Bro
 def test_a_store_that_is_away_is_a_page_that_says_so(client: Browser, stocked: Stocked) -> None:
     database = stocked.configuration.data_dir / "gateway.db"
     database.rename(database.with_suffix(".away"))
-    for path in ("/work", "/nowhere"):
+    for path in ("/tasks", "/nowhere"):
         answer = client.get(path)
         assert answer.status_code == 503
         assert "请先启动一次网关" in answer.text

@@ -36,7 +36,7 @@ def entries_of(configuration: Configuration, message_id: str) -> list[Entry]:
 
 
 def path_of(configuration: Configuration, message_id: str, choice: str) -> str:
-    return f"/work/{delivery_of(configuration, message_id).id}/{choice}"
+    return f"/tasks/{delivery_of(configuration, message_id).id}/{choice}"
 
 
 def marks(page: Response) -> list[str]:
@@ -51,7 +51,7 @@ def decide(browser: Browser, path: str, reason: str = REASON) -> Response:
 
 def test_the_list_says_what_to_do_next(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
     money = owe(stocked, "in-doubt", "claim", at=1)
-    text = client.get("/work").text
+    text = client.get("/tasks").text
     for state in ("in-doubt", "dead", "held"):
         assert filled[state] in text
     for state in ("waiting", "accepted", "pending", "rejected"):
@@ -62,30 +62,30 @@ def test_the_list_says_what_to_do_next(client: Browser, filled: dict[str, str], 
 
 
 def test_filtered(client: Browser, filled: dict[str, str]) -> None:
-    text = client.get("/work", params={"state": "dead", "partner": "centre"}).text
+    text = client.get("/tasks", params={"state": "dead", "partner": "centre"}).text
     assert filled["dead"] in text
     assert filled["held"] not in text
-    assert "没有符合条件的" in client.get("/work", params={"partner": "clinic-a"}).text
-    assert filled["held"] in client.get("/work", params={"state": "nonsense"}).text
+    assert "没有符合条件的" in client.get("/tasks", params={"partner": "clinic-a"}).text
+    assert filled["held"] in client.get("/tasks", params={"state": "nonsense"}).text
 
 
 def test_nothing_to_do(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
     for state in ("dead", "in-doubt", "held"):
         decide(client, path_of(stocked.configuration, filled[state], "no-effect"))
-    text = client.get("/work").text
+    text = client.get("/tasks").text
     assert "没有需要人工处理的" in text
     assert "0 笔" in text
 
 
 def test_who_only_looks_gets_no_buttons(sign_in: SignIn, filled: dict[str, str], stocked: Stocked) -> None:
     viewer = sign_in({Role.VIEWER})
-    text = viewer.get("/work").text
+    text = viewer.get("/tasks").text
     assert filled["dead"] in text
     assert "重放选中的" not in text
     path = path_of(stocked.configuration, filled["dead"], "replay")
     assert viewer.get(path).status_code == 403
     assert viewer.submit(path, reason=REASON, seen="").status_code == 403
-    assert viewer.submit("/work/replay", delivery="x", reason=REASON).status_code == 403
+    assert viewer.submit("/tasks/replay", delivery="x", reason=REASON).status_code == 403
     assert delivery_of(stocked.configuration, filled["dead"]).state == "dead"
 
 
@@ -155,11 +155,11 @@ def test_what_is_not_possible_is_said_before(
     unfit = client.get(path_of(stocked.configuration, filled["accepted"], "replay"))
     assert "没有可以这样处理的投递" in unfit.text
     assert client.get(path_of(stocked.configuration, filled["dead"], "nonsense")).status_code == 404
-    assert client.get("/work/nothing/replay").status_code == 404
+    assert client.get("/tasks/nothing/replay").status_code == 404
 
 
 def test_the_count_goes_on_by_itself(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
-    match = re.search(r'hx-get="([^"]+)"', client.get("/work?state=dead").text)
+    match = re.search(r'hx-get="([^"]+)"', client.get("/tasks?state=dead").text)
     assert match is not None
     url = unescape(match[1])
     quiet = client.get(url, headers={"HX-Request": "true"})
@@ -167,7 +167,7 @@ def test_the_count_goes_on_by_itself(client: Browser, filled: dict[str, str], st
     owe(stocked, "dead", at=int(time.time() * 1000))
     moved = client.get(url, headers={"HX-Request": "true"})
     assert "2 笔" in moved.text
-    assert 'href="/work?state=dead"' in moved.text
+    assert 'href="/tasks?state=dead"' in moved.text
 
 
 # Several at once
@@ -179,12 +179,12 @@ def test_several_are_replayed_each_on_record(
     configuration = stocked.configuration
     plain, late, money = filled["dead"], owe(stocked, "dead"), owe(stocked, "dead", "claim")
     owed = [delivery_of(configuration, one).id for one in (plain, late, money)]
-    asked = client.get("/work/replay", params={"delivery": owed})
+    asked = client.get("/tasks/replay", params={"delivery": owed})
     assert "只提出" in asked.text
     seen = marks(asked)
     assert len(seen) == 3
     _json("message", "replay", late, "--reason", "先重放", "-c", stocked.folder)  # meanwhile
-    done = client.submit("/work/replay", delivery=owed, seen=seen, reason=REASON)
+    done = client.submit("/tasks/replay", delivery=owed, seen=seen, reason=REASON)
     assert done.status_code == 200
     assert "2 / 3" in done.text
     assert "刚刚有了变化" in done.text
@@ -197,28 +197,28 @@ def test_several_are_replayed_each_on_record(
     assert [e.event for e in entries_of(configuration, plain)] == ["delivery.replayed"]
     assert [e.actor != f"console:{client.name}" for e in entries_of(configuration, late)] == [True]
     assert [e.event for e in entries_of(configuration, money)] == ["proposal.made"]
-    again = client.submit("/work/replay", delivery=owed, seen=seen, reason=REASON)
+    again = client.submit("/tasks/replay", delivery=owed, seen=seen, reason=REASON)
     assert "0 / 3" in again.text
 
 
 def test_all_of_a_partner(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
     other = owe(stocked, "dead")
-    assert 'name="partner" value="centre"' in client.get("/work?partner=centre").text
-    asked = client.get("/work/replay?partner=centre").text
+    assert 'name="partner" value="centre"' in client.get("/tasks?partner=centre").text
+    asked = client.get("/tasks/replay?partner=centre").text
     assert filled["dead"] in asked
     assert other in asked
     assert filled["in-doubt"] not in asked
-    assert client.get("/work/replay?partner=nobody").status_code == 400
+    assert client.get("/tasks/replay?partner=nobody").status_code == 400
 
 
 def test_several_of_one_partner_only(client: Browser, filled: dict[str, str], stocked: Stocked) -> None:
     owed = delivery_of(stocked.configuration, filled["dead"]).id
-    assert client.get("/work/replay").status_code == 400
-    assert client.get("/work/replay", params={"delivery": ["nothing"]}).status_code == 404
-    assert client.get("/work/replay", params={"delivery": [f"x{n}" for n in range(101)]}).status_code == 400
-    without = client.submit("/work/replay", delivery=[owed], seen=["x"], reason=" ")
+    assert client.get("/tasks/replay").status_code == 400
+    assert client.get("/tasks/replay", params={"delivery": ["nothing"]}).status_code == 404
+    assert client.get("/tasks/replay", params={"delivery": [f"x{n}" for n in range(101)]}).status_code == 400
+    without = client.submit("/tasks/replay", delivery=[owed], seen=["x"], reason=" ")
     assert without.status_code == 422
-    unseen = client.submit("/work/replay", delivery=[owed, owed], seen=[], reason=REASON)
+    unseen = client.submit("/tasks/replay", delivery=[owed, owed], seen=[], reason=REASON)
     assert "0 / 1" in unseen.text
     assert delivery_of(stocked.configuration, filled["dead"]).state == "dead"
 
@@ -228,9 +228,9 @@ def test_what_waits_for_a_second_person_does_not_keep_out_the_others(
 ) -> None:
     monkeypatch.setattr(work, "_AT_ONCE", 1)
     money = owe(stocked, "dead", "claim", at=1)  # the longest waiting
-    assert money in client.get("/work/replay?partner=centre").text
+    assert money in client.get("/tasks/replay?partner=centre").text
     decide(client, path_of(stocked.configuration, money, "replay"))
-    asked = client.get("/work/replay?partner=centre").text
+    asked = client.get("/tasks/replay?partner=centre").text
     assert money not in asked
     assert filled["dead"] in asked
 
@@ -241,11 +241,11 @@ def test_a_locked_store_is_waited_for_once_and_told_of_each(
     configuration = stocked.configuration
     ids = [filled["dead"], owe(stocked, "dead"), owe(stocked, "dead")]
     owed = [delivery_of(configuration, one).id for one in ids]
-    seen = marks(client.get("/work/replay", params={"delivery": owed}))
+    seen = marks(client.get("/tasks/replay", params={"delivery": owed}))
     with closing(sqlite3.connect(str(configuration.gateway.store.sqlite_path))) as other:
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
-        done = client.submit("/work/replay", delivery=owed, seen=seen, reason=REASON)
+        done = client.submit("/tasks/replay", delivery=owed, seen=seen, reason=REASON)
         assert time.monotonic() - began < 2 * configuration.gateway.store.busy_timeout
     assert done.status_code == 200
     assert "0 / 3" in done.text
@@ -271,7 +271,7 @@ def test_nothing_is_decided_by_an_old_configuration(
         assert "通过并执行" not in shown.text
     assert approver.submit(f"{proposal}/approve").status_code == 409
     several = {"delivery": [delivery_of(configuration, filled["dead"]).id], "seen": [seen]}
-    assert "配置文件" in client.submit("/work/replay", **several, reason=REASON).text
+    assert "配置文件" in client.submit("/tasks/replay", **several, reason=REASON).text
     assert [delivery_of(configuration, one).state for one in (filled["dead"], money)] == ["dead"] * 2
     file.write_text(before, encoding="utf-8")
     assert approver.submit(f"{proposal}/approve").status_code == 303

@@ -57,7 +57,7 @@ class _Item:
     proposal: str | None  #: what is proposed for it waits for a second person
 
 
-@router.get("/work")
+@router.get("/tasks")
 def work(
     request: Request, visit: Annotated[Visit, needs(Permission.SEE)], partner: str = "", state: str = ""
 ) -> HTMLResponse:
@@ -85,14 +85,14 @@ def work(
             {name for name, in_state in counts if in_state in _STATES} | {*filter(None, [partner])}
         ),
         states=_STATES,
-        live=f"/live/work?{urlencode({'partner': partner, 'state': state, 'shown': f'{number}-{last}'})}",
+        live=f"/live/tasks?{urlencode({'partner': partner, 'state': state, 'shown': f'{number}-{last}'})}",
         labels=LABELS,
         at_once=_AT_ONCE,
         may_decide=Permission.DECIDE in visit.permissions,
     )
 
 
-@router.get("/live/work")
+@router.get("/live/tasks")
 def live(
     request: Request,
     _: Annotated[Visit, needs(Permission.SEE)],
@@ -111,11 +111,11 @@ def live(
         request,
         "work_live.html",
         number=number,
-        again=f"/work?{query}" if query else "/work",
+        again=f"/tasks?{query}" if query else "/tasks",
     )
 
 
-@router.get("/work/replay")
+@router.get("/tasks/replay")
 def ask_replay(
     request: Request,
     _: Annotated[Visit, needs(Permission.DECIDE)],
@@ -158,7 +158,7 @@ def _replay_page(
     )
 
 
-@router.post("/work/replay")
+@router.post("/tasks/replay")
 def replay(
     request: Request,
     visit: Annotated[Visit, needs(Permission.DECIDE)],
@@ -209,7 +209,7 @@ def _tried(room: Room, visit: Visit, case: Case, reason: str, seen: str) -> _Res
     return _Result(True, follows_of(case, Choice.REPLAY))
 
 
-@router.get("/work/{delivery_id}/{choice}")
+@router.get("/tasks/{delivery_id}/{choice}")
 def ask(
     request: Request, delivery_id: str, choice: str, _: Annotated[Visit, needs(Permission.DECIDE)]
 ) -> Response:
@@ -245,7 +245,7 @@ def _ask_page(request: Request, case: Case, choice: Choice, status: int = 200, *
     )
 
 
-@router.post("/work/{delivery_id}/{choice}")
+@router.post("/tasks/{delivery_id}/{choice}")
 def act(
     request: Request,
     delivery_id: str,

@@ -17,7 +17,7 @@ from demo.desk import PASSWORD, admit
 from demo.stage import HOSPITAL, Stage
 from gateway.store import open_reader
 from gateway.store.api import DeliveryRow
-from tests.browser.guest import PATIENCE, Guest
+from tests.browser.guest import PATIENCE, Guest, follow
 from tests.chaos.load import rest
 from tests.twisted_runner import run, sleep
 
@@ -148,7 +148,7 @@ def enter(stranger: Callable[[], Guest]) -> Enter:
         guest = stranger()
         guest.sign_in(name, PASSWORD)
         if language == "en":
-            guest.page.get_by_role("button", name="English").click()
+            follow(guest.page.get_by_role("button", name="English"))
         return guest
 
     return signed_in

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, ViewportSize
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, ViewportSize
 
 #: The smallest screen of a computer room.
 SCREEN: Final = ViewportSize(width=1366, height=768)
@@ -15,6 +15,12 @@ PATIENCE: Final = 20_000  #: ms until what must come has come, on a machine that
 _AXE: Final = Axe()
 _RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
 _GRAVE: Final = frozenset({"serious", "critical"})
+
+
+def follow(button: Locator) -> None:
+    """Presses, and waits for the page that it leads to: a browser on its way takes the next order amiss."""
+    with button.page.expect_navigation():
+        button.click()
 
 
 class Guest:

@@ -10,7 +10,7 @@ from typing import Final
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Enter, House
-from tests.browser.guest import Guest
+from tests.browser.guest import Guest, follow
 
 _OWN: Final = "a quiet street in autumn"
 
@@ -23,7 +23,7 @@ def test_a_one_time_password_is_changed_before_anything_else(
     page.locator("#name").fill("chen")
     page.locator("#title").fill("陈值班")
     page.locator("input[value=viewer]").check()
-    page.get_by_role("button", name="新建").click()
+    follow(page.get_by_role("button", name="新建"))
     once = page.locator(".secret").inner_text()
     assert admin.examine() == []
     page.reload()
@@ -35,16 +35,16 @@ def test_a_one_time_password_is_changed_before_anything_else(
     assert guest.examine() == []
     page.locator("#name").fill("chen")
     page.locator("#password").fill(once)
-    page.get_by_role("button", name="登录").click()
+    follow(page.get_by_role("button", name="登录"))
     for path in ("/", "/tasks", "/messages"):
         page.goto(path)
         expect(page).to_have_url(f"{house.stage.console}/own")
     assert guest.examine() == []
     for field, value in (("#old", once), ("#new", _OWN), ("#again", _OWN)):
         page.locator(field).fill(value)
-    page.get_by_role("button", name="修改").click()
+    follow(page.get_by_role("button", name="修改"))
     expect(page).to_have_url(f"{house.stage.console}/")
-    page.get_by_role("button", name="退出").click()
+    follow(page.get_by_role("button", name="退出"))
     guest.sign_in("chen", _OWN)
     expect(page.get_by_role("navigation")).to_be_visible()
 
@@ -65,8 +65,10 @@ def test_after_signing_out_going_back_shows_nothing(house: House, enter: Enter) 
     guest = enter("viewer")
     page = guest.open("/messages")
     assert house.messages["accepted"] in page.content()
-    page.get_by_role("button", name="退出").click()
+    follow(page.get_by_role("button", name="退出"))
+    expect(page.locator("#password")).to_be_visible()
     page.go_back()
+    expect(page).to_have_url(re.compile("/sign-in"))
     expect(page.locator("#password")).to_be_visible()
     assert house.messages["accepted"] not in page.content()
 

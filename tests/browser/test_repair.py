@@ -7,6 +7,7 @@ from typing import Final
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Enter, House
+from tests.browser.guest import follow
 
 _FAR: Final = 80  #: stops of the Tab key within which everything on a page can be reached
 
@@ -49,12 +50,12 @@ def test_what_was_proposed_can_be_refused_and_proposed_again(house: House, enter
     wang, li = enter("wang"), enter("li")
     page = wang.open(f"/tasks/{delivery.id}/took-effect")
     page.locator("#reason").fill("电话核实")
-    page.get_by_role("button", name="提出").click()
+    follow(page.get_by_role("button", name="提出"))
     page.wait_for_url("**/proposals/*")
     proposal = page.url.partition("?")[0]
     page = li.open(proposal)
     page.locator("#note").fill("须有书面对账单")
-    page.get_by_role("button", name="驳回").click()
+    follow(page.get_by_role("button", name="驳回"))
     expect(page.locator("h1")).to_contain_text("已驳回")
     assert li.examine() == []
     assert house.delivery(message) == delivery
@@ -66,7 +67,7 @@ def test_a_reason_with_a_number_of_a_person_is_not_taken(house: House, enter: En
     guest = enter("wang")
     page = guest.open(f"/tasks/{house.delivery(house.doubted[2]).id}/no-effect")
     page.locator("#reason").fill("患者 990101199001010018 来电")
-    page.get_by_role("button", name="提出").click()
+    follow(page.get_by_role("button", name="提出"))
     expect(page.get_by_role("alert")).to_be_visible()
     assert "990101199001010018" not in page.content()
     assert guest.examine() == []
@@ -79,7 +80,7 @@ def test_unmasked_only_with_a_reason_and_only_once(house: House, enter: Enter) -
     masked = page.locator("pre").first.inner_text()
     assert "**" in masked
     page.locator("#unmask-reason").fill("医院来函核对")
-    page.get_by_role("button", name="记录并查看").click()
+    follow(page.get_by_role("button", name="记录并查看"))
     expect(page.locator("pre").first).not_to_contain_text("**")
     assert guest.examine() == []
     expect(page.locator("main")).to_contain_text("医院来函核对")
@@ -92,15 +93,15 @@ def test_dead_deliveries_are_replayed_in_one_go(house: House, enter: Enter) -> N
     guest = enter("wang")
     page = guest.open("/tasks?state=dead")
     page.get_by_role("checkbox").first.check()
-    page.get_by_role("button", name="重放选中的").click()
+    follow(page.get_by_role("button", name="重放选中的"))
     assert guest.examine() == []
     page.locator("input[name=reason]").fill("前置网关已恢复")
-    page.get_by_role("main").get_by_role("button").first.click()
+    follow(page.get_by_role("main").get_by_role("button").first)
     expect(page.locator("main")).to_contain_text("待另一人复核")
     assert guest.examine() == []
     page = enter("li").open("/proposals")
-    page.get_by_role("row").filter(has_text=message).get_by_role("link").first.click()
-    page.get_by_role("button", name="通过并执行").click()
+    follow(page.get_by_role("row").filter(has_text=message).get_by_role("link").first)
+    follow(page.get_by_role("button", name="通过并执行"))
     page.wait_for_url(f"**/messages/{message}?*")
     for _ in range(40):
         if house.delivery(message).state == "accepted":

@@ -88,11 +88,9 @@ class GenericSender:
                     proof = await self._link.carry(form, prepared.reference, content)
         except MappingError as error:  # it is written anew for each attempt, before anything is handed over
             refused = _unsayable(error)
-            return Rejected(
-                code=refused.code, reason=f"{refused.zh} / {refused.en}", field=refused.field or None
-            )
+            return Rejected(code=refused.code, reason=refused.both, field=refused.field or None)
         except Unwritten as error:
-            return RetryLater(reason=f"{error.zh} / {error.en}", after=_AGAIN)
+            return RetryLater(reason=error.both, after=_AGAIN)
         if isinstance(proof, Done):
             return _accepted(form, proof)
         if isinstance(proof, Absent):  # the codes of a query have no meaning here

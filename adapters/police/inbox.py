@@ -106,7 +106,7 @@ class PushReceiver:
         try:
             await self._parts.take(request.body)
         except Unavailable as error:
-            return _told(503, "503", f"{error.zh} / {error.en}")
+            return _told(503, "503", error.both)
         except (Reject, Unreadable) as error:
             return await self._refused(request.body, error)
         return _told(_OK, "000", "")
@@ -127,7 +127,7 @@ class PushReceiver:
         try:
             number = await self._parts.refuse(raw, error)
         except Unavailable as later:
-            return _told(503, "503", f"{later.zh} / {later.en}")
+            return _told(503, "503", later.both)
         return _told(400, "400", f"结果不符合约定，记录号 {number} / not as agreed, on record as {number}")
 
 

@@ -106,7 +106,7 @@ class SettlementChecker:
                 return CheckStep(name="sign-in", ok=True, zh="签到(9001)成功", en="signed in with 9001")
             reason = signed.reason
         except PartnerDown as error:
-            reason = f"{error.zh} / {error.en}"
+            reason = error.both
         return CheckStep(
             name="sign-in", ok=False, zh=f"签到(9001)失败：{reason}", en=f"9001 failed: {reason}"
         )

@@ -170,7 +170,7 @@ class SettlementSender:
         try:
             return await self._resolver.look_up(message, prepared)
         except PartnerDown as down:  # the refusal was heard, the question whether it is true was not sent
-            return Unknown(reason=f"{down.zh} / {down.en}")
+            return Unknown(reason=down.both)
 
     def _is_used_up(self, heard: Heard) -> bool:
         """Whether the platform refuses a msgid because it knows it."""

@@ -49,4 +49,4 @@ def checked_reason(text: str) -> str:
     try:
         return check_reason(text)
     except NotPossible as error:
-        raise typer.BadParameter(f"{error.zh} / {error.en}", param_hint="--reason") from None
+        raise typer.BadParameter(error.both, param_hint="--reason") from None

@@ -11,6 +11,11 @@ class GatewayError(Exception):
         self.zh = zh
         self.en = en
 
+    @property
+    def both(self) -> str:
+        """In both languages, for people."""
+        return f"{self.zh} / {self.en}"
+
     def __reduce__(self) -> tuple[object, ...]:
         """To another process with everything it knows, whatever its constructor asks for."""
         return _again, (type(self), self.args), self.__dict__

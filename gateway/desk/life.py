@@ -97,7 +97,7 @@ def content(configuration: Configuration, life: Life, *, hidden: bool) -> dict[s
         vault = opening_vault(configuration)
         opened = {row.id: vault.open_message(row.body, row.id) for row in (life.row, *life.replies)}
     except ConfigError as error:
-        return {"unreadable": f"{error.zh} / {error.en}"}
+        return {"unreadable": error.both}
     return {message_id: _shown(message, hidden) for message_id, message in opened.items()}
 
 

@@ -44,7 +44,7 @@ def _matches(configuration: Configuration, reader: Reader, message_id: str, file
         try:
             salt = _salt(configuration, reader, entry)
         except ConfigError as error:
-            yield Match(index, entry, None, f"{error.zh} / {error.en}")
+            yield Match(index, entry, None, error.both)
             continue
         yield Match(index, entry, hmac.compare_digest(_digest(salt, file), entry.digest))
 

@@ -247,7 +247,7 @@ class Courier:
             outcome = await self.to.sender.send(message, prepared)
         except PartnerDown as down:
             self.gate.down()
-            return NotSent(reason=f"{down.zh} / {down.en}")
+            return NotSent(reason=down.both)
         except Exception as error:  # whatever went wrong, something may have been sent
             self._log.error("send.broken", delivery=delivery.id, error=type(error).__name__)
             return Unknown(reason=f"适配器出错 / adapter failed: {type(error).__name__}")

@@ -56,7 +56,7 @@ class Mediator:
         except PartnerDown as down:  # nobody was asked: an outage uses no tries up
             tries = delivery.resolutions
             delay = self._with.policy.resolve.delay(tries + 1, self._recorder.chance())
-            reason = f"{down.zh} / {down.en}"
+            reason = down.both
             outcome, step = NotSent(reason=reason), Step(after=IN_DOUBT, delay=delay, reason=reason)
         await self._recorder.end(
             Work(delivery, message, prepared), IN_DOUBT, outcome, step, self._log, resolutions=tries

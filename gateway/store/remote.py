@@ -60,7 +60,7 @@ class RemoteWriter:
     def start(self) -> Deferred[None]:
         """Starts the process and opens the database; fails with what the opening raised."""
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "gateway.store", str(theirs.fileno()), str(os.getpid())]
+        command = [sys.executable, "-P", "-m", "gateway.store", str(theirs.fileno()), str(os.getpid())]
         self._process = subprocess.Popen(  # noqa: S603 (our own program)
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
         )

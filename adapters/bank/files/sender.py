@@ -130,9 +130,9 @@ class FilesSender:
         try:
             await deposit.put(name, prepared.content, document.settings.companions, begin)
         except Uncertain as error:
-            return Unknown(reason=f"{error.zh} / {error.en}")
+            return Unknown(reason=error.both)
         except NameTaken as error:
-            return Rejected(code="conflict", reason=f"{error.zh} / {error.en}")
+            return Rejected(code="conflict", reason=error.both)
         return Accepted(reference=name)
 
     async def query(self, message: Message, prepared: Prepared) -> QueryOutcome:
@@ -161,7 +161,7 @@ class FilesSender:
         try:
             found = await deposit.look(prepared.reference, prepared.content, document.settings.companions)
         except NameTaken as error:
-            return Unknown(reason=f"{error.zh} / {error.en}")
+            return Unknown(reason=error.both)
         if found == "absent":
             return "absent"
         if found in ("there", "taken"):

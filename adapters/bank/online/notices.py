@@ -75,7 +75,7 @@ class Notices:
         try:
             await self._take(request.body)
         except (Unavailable, ConfigError) as error:
-            return _told(503, f"{error.zh} / {error.en}")
+            return _told(503, error.both)
         except (Reject, Unreadable, Unusable, Forged) as error:
             return await self._refused(request.body, error)
         return _told(200, self._settings.answer)
@@ -130,7 +130,7 @@ class Notices:
         try:
             number = await self._context.inbox.refuse(Refusal(code=code, rule=rule, raw=raw))
         except Unavailable as later:
-            return _told(503, f"{later.zh} / {later.en}")
+            return _told(503, later.both)
         return _told(400, f"通知不符合约定，记录号 {number} / not as agreed, on record as {number}")
 
 

@@ -153,7 +153,7 @@ class OnlineSender:
         try:
             found = await self._channel.ask(batch, answered=True)
         except PartnerDown as down:
-            return Unknown(reason=f"{down.zh} / {down.en}", raw=refused.raw)
+            return Unknown(reason=down.both, raw=refused.raw)
         if isinstance(found, Nobody):
             await self._channel.ledger.forget(batch.reference)
             return Rejected(code=refused.code, reason=refused.text, raw=refused.raw)

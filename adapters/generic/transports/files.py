@@ -170,11 +170,11 @@ class FilesLink:
         try:
             await self.deposit.put(name, content)
         except Uncertain as error:
-            return Unknown(reason=f"{error.zh} / {error.en}")
+            return Unknown(reason=error.both)
         except NameTaken as error:
-            return Rejected(code="conflict", reason=f"{error.zh} / {error.en}")
+            return Rejected(code="conflict", reason=error.both)
         except ConfigError as error:  # the content cannot be read here, so it has not been handed over whole
-            return RetryLater(reason=f"{error.zh} / {error.en}")
+            return RetryLater(reason=error.both)
         return Done(None, "", name, b"")
 
     async def look(self, form: Format, reference: str, content: Content) -> Proof:
@@ -185,7 +185,7 @@ class FilesLink:
         try:
             found = await self.deposit.look(name, content)
         except (NameTaken, ConfigError) as error:
-            return Unknown(reason=f"{error.zh} / {error.en}")
+            return Unknown(reason=error.both)
         if found in ("there", "taken"):
             return Done(None, "", name, b"")
         if found == "absent":

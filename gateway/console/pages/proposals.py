@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request
@@ -17,6 +18,7 @@ from gateway.desk import proposals as desk
 from gateway.desk.cases import follows_of, require_possible, warning_of
 from gateway.desk.proposals import Proposed
 from gateway.desk.refused import NotPossible
+from gateway.engine.config import Configuration
 from gateway.store import console_proposals as rows
 
 router = APIRouter()
@@ -80,13 +82,14 @@ def approve(
 ) -> Response:
     """Carries it out."""
     found = _found(request, proposal_id)
-    try:
+
+    def act(configuration: Configuration, actor: str) -> None:
         room_of(request).require_current()
         _require_proposer(request, found.row)
-        desk.approve(room_of(request).configuration, proposal_id, _actor(visit), note)
-    except NotPossible as error:
-        return _again(request, visit, proposal_id, error, note)
-    return RedirectResponse(f"/messages/{found.row.message_id}?said={found.choice.value}", 303)
+        desk.approve(configuration, proposal_id, actor, note)
+
+    done = f"/messages/{found.row.message_id}?said={found.choice.value}"
+    return _after(request, visit, proposal_id, act, done, note)
 
 
 @router.post("/proposals/{proposal_id}/refuse")
@@ -97,11 +100,11 @@ def refuse(
     note: Annotated[str, Form()] = "",
 ) -> Response:
     """Says no, and why."""
-    try:
-        desk.refuse(room_of(request).configuration, proposal_id, _actor(visit), note)
-    except NotPossible as error:
-        return _again(request, visit, proposal_id, error, note)
-    return RedirectResponse(f"/proposals/{proposal_id}?said=refused", 303)
+
+    def act(configuration: Configuration, actor: str) -> None:
+        desk.refuse(configuration, proposal_id, actor, note)
+
+    return _after(request, visit, proposal_id, act, f"/proposals/{proposal_id}?said=refused", note)
 
 
 @router.post("/proposals/{proposal_id}/withdraw")
@@ -112,21 +115,21 @@ def withdraw(
     note: Annotated[str, Form()] = "",
 ) -> Response:
     """Takes one's own back."""
-    try:
-        desk.withdraw(room_of(request).configuration, proposal_id, _actor(visit), note)
-    except NotPossible as error:
-        return _again(request, visit, proposal_id, error, note)
-    return RedirectResponse(f"/proposals/{proposal_id}?said=withdrawn", 303)
+
+    def act(configuration: Configuration, actor: str) -> None:
+        desk.withdraw(configuration, proposal_id, actor, note)
+
+    return _after(request, visit, proposal_id, act, f"/proposals/{proposal_id}?said=withdrawn", note)
 
 
 @router.post("/proposals/{proposal_id}/close")
 def close(request: Request, proposal_id: str, visit: Annotated[Visit, needs(Permission.APPROVE)]) -> Response:
     """Puts away what is about a delivery that has moved since."""
-    try:
-        desk.lapse(room_of(request).configuration, proposal_id, _actor(visit))
-    except NotPossible as error:
-        return _again(request, visit, proposal_id, error, "")
-    return RedirectResponse(f"/proposals/{proposal_id}?said=void", 303)
+
+    def act(configuration: Configuration, actor: str) -> None:
+        desk.lapse(configuration, proposal_id, actor)
+
+    return _after(request, visit, proposal_id, act, f"/proposals/{proposal_id}?said=void", "")
 
 
 def _found(request: Request, proposal_id: str) -> Proposed:
@@ -138,9 +141,22 @@ def _found(request: Request, proposal_id: str) -> Proposed:
             raise Refused(error.zh, error.en, 404) from None
 
 
-def _again(request: Request, visit: Visit, proposal_id: str, error: NotPossible, note: str) -> HTMLResponse:
-    found = _found(request, proposal_id)
-    return _show(request, visit, found, 409, problem=(error.zh, error.en), note=mask_text(note))
+def _after(
+    request: Request,
+    visit: Visit,
+    proposal_id: str,
+    act: Callable[[Configuration, str], None],
+    done: str,
+    note: str,
+) -> Response:
+    """Does it and goes to `done`; or shows the proposal as it is now, with why it could not be done."""
+    try:
+        act(room_of(request).configuration, _actor(visit))
+    except NotPossible as error:
+        found = _found(request, proposal_id)
+        problem = (error.zh, error.en)
+        return _show(request, visit, found, 409, problem=problem, note=mask_text(note))
+    return RedirectResponse(done, 303)
 
 
 def _show(request: Request, visit: Visit, found: Proposed, status: int = 200, **values: Any) -> HTMLResponse:

@@ -44,7 +44,7 @@ def _key(line: str) -> str:
     try:
         public_key(line)
     except ConfigError as error:
-        raise ValueError(f"{error.zh} / {error.en}") from None
+        raise ValueError(error.both) from None
     return line
 
 

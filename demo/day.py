@@ -15,11 +15,13 @@ from demo.admitting import admissions
 from demo.bank import Banks
 from demo.banking import banking
 from demo.book import Book
+from demo.collecting import collecting
 from demo.desk import at_the_desk
 from demo.joined import Joined
 from demo.joining import joined_by_settings
 from demo.ledger import Ledger
 from demo.national import national_interface
+from demo.network import Network
 from demo.stage import HOSPITAL, Stage
 from demo.wards import Wards
 from gateway.audit import verify
@@ -51,12 +53,20 @@ class Day:
     """Plays the day and checks what it promised."""
 
     def __init__(
-        self, stage: Stage, book: Book, reactor: Any, agencies: Joined, wards: Wards, banks: Banks
+        self,
+        stage: Stage,
+        book: Book,
+        reactor: Any,
+        agencies: Joined,
+        wards: Wards,
+        banks: Banks,
+        network: Network | None,
     ) -> None:
         self.stage = stage
         self.agencies = agencies
         self.wards = wards
         self.banks = banks
+        self.network = network
         self.ledger = Ledger(stage.settings)
         self.book = book
         self.reactor = reactor
@@ -86,6 +96,8 @@ class Day:
         await joined_by_settings(self)
         await admissions(self)
         await banking(self)
+        if self.network is not None:
+            await collecting(self, self.network)
         await self.province_down()
         await self.sudden_death()
         await at_the_desk(self)

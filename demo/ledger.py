@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from gateway.audit.entry import decode
+from gateway.books.signing import Signer
 from gateway.payments import batch_acts, item_acts
-from gateway.payments.office import Office, Signer
+from gateway.payments.office import Office
 from gateway.store import StoreSettings, open_reader
 from gateway.store import payments_reads as reads
 from gateway.store.payments import BatchRow

@@ -15,9 +15,10 @@ from twisted.internet.threads import deferToThread
 
 from demo.commands import run
 from demo.stage import Stage
+from gateway.books.signing import Signer
 from gateway.cli.paying import open_office, signer
 from gateway.engine.config import Configuration, load
-from gateway.payments.office import Office, Signer
+from gateway.payments.office import Office
 
 T = TypeVar("T")
 

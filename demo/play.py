@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.transports.process import install_reactor
 
@@ -16,38 +16,20 @@ def run(*, once: bool, bus: str) -> int:
     """Plays the day; 0 only if every promise was checked and kept."""
     reactor = install_reactor()
     from twisted.internet.defer import Deferred  # noqa: PLC0415 - after the reactor was chosen
-    from twisted.internet.threads import deferToThread  # noqa: PLC0415
     from twisted.python.failure import Failure  # noqa: PLC0415
 
-    from demo.bank import Banks  # noqa: PLC0415
     from demo.book import Book  # noqa: PLC0415
-    from demo.day import Day  # noqa: PLC0415
-    from demo.desk import admit  # noqa: PLC0415
-    from demo.joined import Joined  # noqa: PLC0415
     from demo.stage import Stage  # noqa: PLC0415
-    from demo.wards import Wards  # noqa: PLC0415
 
     book = Book()
     broker, kind, amqp = _choose(bus, book)
+    queues = _queues(amqp, book)
     stage = Stage(FOLDER, bus=kind, amqp=amqp)
     code = 1
 
     async def play() -> None:
         nonlocal code
-        stage.prepare(usual_ports=True)
-        agencies = Joined(stage, reactor)
-        wards = Wards(stage, reactor)
-        banks = Banks(stage, reactor)
-        stage.start_platform()
-        agencies.start()
-        wards.start()
-        await banks.start()
-        stage.start_gateway()
-        await deferToThread(admit, stage)
-        stage.start_console(wait=False)
-        day = Day(stage, book, reactor, agencies, wards, banks)
-        await day.play()
-        book.close()
+        await _play(stage, book, reactor, queues.url)
         code = 0 if book.kept else 1
         if not once:
             _invite(book, stage)
@@ -64,9 +46,40 @@ def run(*, once: bool, bus: str) -> int:
         reactor.run()
     finally:
         stage.stop()
-        if broker is not None:
-            broker.stop()
+        for one in (broker, queues.broker):
+            if one is not None:
+                one.stop()
     return code
+
+
+async def _play(stage: Any, book: Any, reactor: Any, queues: str) -> None:
+    """The whole day, on a stage that is set for it; `queues` is the address of a queue manager, or empty."""
+    from twisted.internet.threads import deferToThread  # noqa: PLC0415 - after the reactor was chosen
+
+    from demo.bank import Banks  # noqa: PLC0415
+    from demo.collecting import PEOPLE  # noqa: PLC0415
+    from demo.day import Day  # noqa: PLC0415
+    from demo.desk import admit  # noqa: PLC0415
+    from demo.joined import Joined  # noqa: PLC0415
+    from demo.network import Network  # noqa: PLC0415
+    from demo.wards import Wards  # noqa: PLC0415
+
+    stage.prepare(usual_ports=True)
+    agencies = Joined(stage, reactor)
+    wards = Wards(stage, reactor)
+    banks = Banks(stage, reactor)
+    network = Network(stage, queues, PEOPLE) if queues else None
+    stage.start_platform()
+    agencies.start()
+    wards.start()
+    await banks.start()
+    if network is not None:
+        network.start()
+    stage.start_gateway()
+    await deferToThread(admit, stage)
+    stage.start_console(wait=False)
+    await Day(stage, book, reactor, agencies, wards, banks, network).play()
+    book.close()
 
 
 def _choose(bus: str, book: Any) -> tuple[Any, str, str]:
@@ -86,6 +99,30 @@ def _choose(bus: str, book: Any) -> tuple[Any, str, str]:
         return None, "rabbitmq", url
     book.console.print("使用：内置总线 + SQLite  [dim]the embedded bus, SQLite[/]")
     return None, "embedded", ""
+
+
+class _Queues(NamedTuple):
+    """The queue manager of a partner that speaks by queues."""
+
+    broker: Any  #: ours to stop; None where it is another's
+    url: str  #: empty: there is none
+
+
+def _queues(amqp: str, book: Any) -> _Queues:
+    """The broker of the bus has room for a partner's queues; else one of our own, where RabbitMQ is installed."""
+    from gateway.bus.private_broker import PrivateBroker, installed  # noqa: PLC0415
+
+    if amqp:
+        return _Queues(None, amqp)
+    if not installed():
+        book.console.print(
+            "财税库银的场景需要 RabbitMQ（scripts/install-rabbitmq），此次略过"
+            "  [dim]no RabbitMQ here: the scenes of the treasury network are left out[/]"
+        )
+        return _Queues(None, "")
+    broker = PrivateBroker(FOLDER.parent / "demo-queues")
+    broker.start()
+    return _Queues(broker, broker.url)
 
 
 def _invite(book: Any, stage: Any) -> None:

@@ -307,9 +307,10 @@ def get(url: str) -> dict[str, Any]:
         return result
 
 
-def post(url: str, content: dict[str, Any]) -> dict[str, Any]:
+def post(url: str, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A JSON answer to a JSON request."""
-    request = urllib.request.Request(url, json.dumps(content).encode(), method="POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    body = json.dumps(content).encode()
+    request = urllib.request.Request(url, body, {**(headers or {})}, method="POST")
+    with urllib.request.urlopen(request, timeout=30) as answer:
         result: dict[str, Any] = json.load(answer)
         return result

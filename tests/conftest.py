@@ -21,7 +21,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     wanted = inspect.signature(pyfuncitem.obj).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in wanted if name in pyfuncitem.funcargs}
-    twisted_runner.run(pyfuncitem.obj(**arguments), timeout=getattr(pyfuncitem.module, "TIMEOUT", 30.0))
+    twisted_runner.run(pyfuncitem.obj(**arguments), timeout=getattr(pyfuncitem.module, "TIMEOUT", 120.0))
     return True
 
 

@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred  # noqa: E402 (after the reactor was
 _state = {"started": False}
 
 
-def run(work: Coroutine[Any, Any, Any] | Deferred[Any], timeout: float = 30.0) -> Any:
+def run(work: Coroutine[Any, Any, Any] | Deferred[Any], timeout: float = 120.0) -> Any:
     """Turn the reactor until `work` is done; return its result or raise its error.
 
     A coroutine may await Deferreds. To await an asyncio future in it, wrap that in `Deferred.fromFuture`.

@@ -7,7 +7,7 @@ channel.
 
 from __future__ import annotations
 
-from gateway.bus.frames import write_ack, write_nack
+from gateway.transports.amqp.frames import write_ack, write_nack
 
 
 class AckBatch:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import structlog
 
 from gateway.bus.acks import AckBatch
-from gateway.bus.connection import AmqpConnection, RpcChannel
 from gateway.bus.contract import BusDown, Delivered, Handler
-from gateway.bus.frames import DELIVER, HEADER, METHOD, read_deliver, read_header
-from gateway.bus.reactor import Timers
+from gateway.transports.amqp.connection import AmqpConnection, RpcChannel
+from gateway.transports.amqp.frames import DELIVER, HEADER, METHOD, read_deliver, read_header
+from gateway.transports.amqp.reactor import Timers
 
 log = structlog.get_logger("gateway.bus")
 

@@ -14,18 +14,22 @@ from typing import Literal, Protocol
 
 from twisted.internet.defer import Deferred
 
+from gateway.transports.amqp.errors import BrokerDown, BrokerError, BrokerRefused
+
 State = Literal["down", "connected", "blocked", "stopped"]
 
 
-class BusError(Exception):
-    """Something the bus could not do. Its subclasses name what the caller does next."""
+BusError = BrokerError
+"""Something the bus could not do. Its subclasses name what the caller does next."""
 
+BusDown = BrokerDown
+"""There is no broker, or it went away before it confirmed: publish again when the bus is back.
 
-class BusDown(BusError):
-    """There is no broker, or it went away before it confirmed: publish again when the bus is back.
+The broker may have the message nevertheless, so consumers see some messages twice.
+"""
 
-    The broker may have the message nevertheless, so consumers see some messages twice.
-    """
+TopologyRefused = BrokerRefused
+"""The broker refuses a queue or binding: a person must compare it with what exists on the broker."""
 
 
 class Blocked(BusError):
@@ -45,10 +49,6 @@ class Nacked(BusError):
 
     Should a late confirmation have been under way, consumers see the message twice.
     """
-
-
-class TopologyRefused(BusError):
-    """The broker refuses a queue or binding: a person must compare it with what exists on the broker."""
 
 
 class AlreadySettled(BusError):

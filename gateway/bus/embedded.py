@@ -31,11 +31,11 @@ from gateway.bus.contract import (
     TopologyRefused,
     Unroutable,
 )
-from gateway.bus.frames import short_string
 from gateway.bus.listeners import Listeners
-from gateway.bus.reactor import Timers
 from gateway.bus.settings import BusSettings
 from gateway.bus.topics import matches
+from gateway.transports.amqp.frames import short_string
+from gateway.transports.amqp.reactor import Timers
 
 log = structlog.get_logger("gateway.bus")
 

@@ -22,6 +22,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.bus.probe import speaks_amqp
@@ -60,13 +61,15 @@ class PrivateBroker:
     Args:
         folder: Where everything of the node is kept; created when missing.
         extra_config: More lines for `rabbitmq.conf`, for example a TLS listener.
+        plugins: RabbitMQ's own, for example `rabbitmq_stomp`.
     """
 
-    def __init__(self, folder: Path, extra_config: str = "") -> None:
+    def __init__(self, folder: Path, extra_config: str = "", plugins: Sequence[str] = ()) -> None:
         self.folder = folder.resolve()
         self.port, self._dist_port, self._epmd_port, self._ctl_port = free_ports(4)
         self._node = f"tongqu-{secrets.token_hex(4)}@localhost"
         self._extra_config = extra_config
+        self._plugins = plugins
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
 
@@ -167,7 +170,7 @@ class PrivateBroker:
             cookie.touch(mode=0o600)
             cookie.write_text(secrets.token_hex(16))
             cookie.chmod(0o400)
-        (self.folder / "enabled_plugins").write_text("[].\n")
+        (self.folder / "enabled_plugins").write_text(f"[{','.join(self._plugins)}].\n")
         (self.folder / "rabbitmq.conf").write_text(
             _CONFIGURATION.format(port=self.port, extra=self._extra_config)
         )

@@ -7,10 +7,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
-from gateway.bus.confirms import Confirms
-from gateway.bus.connection import AmqpConnection, RpcChannel
 from gateway.bus.contract import Blocked, BusDown, BusError, Nacked, Overloaded, Unroutable
-from gateway.bus.frames import ACK, METHOD, NACK, PUBLISH_TAG, PublishWriter, read_settle
+from gateway.transports.amqp.confirms import Confirms
+from gateway.transports.amqp.connection import AmqpConnection, RpcChannel
+from gateway.transports.amqp.frames import ACK, METHOD, NACK, PUBLISH_TAG, PublishWriter, read_settle
 
 
 class Publisher:

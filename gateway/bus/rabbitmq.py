@@ -21,7 +21,6 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from gateway.bus.connection import describe
 from gateway.bus.consuming import QueueReader
 from gateway.bus.contract import (
     BusDown,
@@ -35,6 +34,7 @@ from gateway.bus.contract import (
 from gateway.bus.listeners import Listeners
 from gateway.bus.session import Session
 from gateway.bus.settings import BusSettings
+from gateway.transports.amqp.connection import describe
 
 log = structlog.get_logger("gateway.bus")
 

@@ -6,28 +6,20 @@ and the acknowledgements that would relieve it must not be stuck behind that.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pika.connection
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.protocol import Factory
-from twisted.internet.ssl import (
-    Certificate,
-    PrivateCertificate,
-    optionsForClientTLS,
-    trustRootFromCertificates,
-)
+from twisted.internet.defer import Deferred
 
-from gateway.bus.connection import AmqpConnection, describe
 from gateway.bus.consuming import QueueReader
 from gateway.bus.contract import BusDown, Handler, Nacked
 from gateway.bus.publisher import Publisher
-from gateway.bus.settings import BusSettings, BusTls
+from gateway.bus.settings import BusSettings
+from gateway.transports.amqp.connection import AmqpConnection
+from gateway.transports.amqp.dialing import dial, limited
+from gateway.transports.http.tls import ClientTls
 
-_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _CLOSING = 2.0  # seconds for the broker to answer our leave-taking
 
 
@@ -147,16 +139,10 @@ class Session:
         channel.close()
 
     async def _connect(self) -> AmqpConnection:
-        parameters = connection_parameters(self._settings)
-        factory = Factory.forProtocol(lambda: AmqpConnection(parameters, self._reactor))
-        endpoint = _endpoint(self._reactor, parameters, self._settings)
-        try:
-            connection: AmqpConnection = await endpoint.connect(factory)
-        except CancelledError:
-            raise
-        except Exception as error:
-            # Twisted's connection errors have no common base, and TLS adds its own.
-            raise BusDown(describe(error)) from error
+        settings = self._settings
+        connection = await dial(
+            connection_parameters(settings), _tls(settings), settings.connect_timeout, self._reactor
+        )
         self._connections.append(connection)
         await connection.ready
         return connection
@@ -190,27 +176,12 @@ class Session:
 
 
 def connection_parameters(settings: BusSettings) -> pika.connection.Parameters:
-    """Read the address; the limits are ours, whatever the address says about them."""
-    parameters = pika.connection.URLParameters(settings.url.get_secret_value())
-    parameters.heartbeat = settings.heartbeat
-    parameters.blocked_connection_timeout = None  # a blocked broker is alive; heartbeats tell
-    parameters.client_properties = {"connection_name": "tongqu"}
-    return parameters
+    """Read the address; the limits are ours."""
+    return limited(pika.connection.URLParameters(settings.url.get_secret_value()), settings.heartbeat)
 
 
-def _endpoint(reactor: Any, parameters: pika.connection.Parameters, settings: BusSettings) -> Any:
-    endpoint: Any = HostnameEndpoint(reactor, parameters.host, parameters.port, settings.connect_timeout)
+def _tls(settings: BusSettings) -> ClientTls | None:
     if not settings.url.get_secret_value().startswith("amqps"):
-        return endpoint
-    return wrapClientTLS(_tls_options(parameters.host, settings.tls), endpoint)
-
-
-def _tls_options(host: str, tls: BusTls) -> Any:
-    trust = ours = None
-    if tls.ca_file is not None:
-        authorities = _PEM_CERTIFICATE.findall(tls.ca_file.read_bytes())
-        trust = trustRootFromCertificates([Certificate.loadPEM(pem) for pem in authorities])  # type: ignore[no-untyped-call]
-    if tls.cert_file is not None:
-        pem = tls.cert_file.read_bytes() + (tls.key_file.read_bytes() if tls.key_file else b"")
-        ours = PrivateCertificate.loadPEM(pem)  # type: ignore[no-untyped-call]
-    return optionsForClientTLS(host, trustRoot=trust, clientCertificate=ours)
+        return None
+    tls = settings.tls
+    return ClientTls(ca_file=tls.ca_file, cert_file=tls.cert_file, key_file=tls.key_file or tls.cert_file)

@@ -110,6 +110,7 @@ class BatchDebit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One debit of a batch."""
 
     serial: Serial
+    payer_bank_line_no: BankLineNo | None = None  #: where the batch names no bank
     payer_branch_line_no: BankLineNo
     payer_account_no: AccountNo
     payer_name: Name
@@ -131,7 +132,11 @@ class BatchDebit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class DebitBatchSubmitted(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`levy.batch.submitted.v1`: debits in one package (批量扣款), all for one payee and one payer's bank."""
+    """`levy.batch.submitted.v1`: debits in one go (批量扣款), all for one payee.
+
+    A package of the network is for one payer's bank, which the batch names. What an agency hands in may be for many
+    banks, each debit naming its own; and may have too many debits for a body: then they are records beside it.
+    """
 
     collector_code: Organisation
     entrusted_on: dt.date
@@ -142,7 +147,7 @@ class DebitBatchSubmitted(Struct, frozen=True, forbid_unknown_fields=True, kw_on
     payee_code: Organisation
     payee_account_no: AccountNo
     payee_name: Name
-    payer_bank_line_no: BankLineNo
+    payer_bank_line_no: BankLineNo | None = None  #: None: each debit has its own
     currency: str = "CNY"
     debits: tuple[BatchDebit, ...] = ()
 
@@ -154,7 +159,8 @@ class DebitResult(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     amount: Fen
     voucher_no: Reference
     debited_on: dt.date | None = None
-    raw_code: Reference  #: code table tips_result
+    receipt_no: Reference | None = None  #: of the receipt that the gateway's book of levies gave a success
+    raw_code: Reference  #: code table tips_result, or tips_detail_result
     raw_text: Text | None = None
 
 
@@ -164,7 +170,7 @@ class DebitBatchReturned(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     `raw_code` is that of the package: a package that was worked off may hold nothing but refusals.
     """
 
-    payer_bank_line_no: BankLineNo
+    payer_bank_line_no: BankLineNo | None = None  #: None: results of several banks
     entrusted_on: dt.date  #: of this return
     batch_no: Serial  #: of this return
     collector_code: Organisation

@@ -1,4 +1,4 @@
-"""Which body belongs to which message type. A new body is added here and nowhere else."""
+"""Which body belongs to which message type. A new body is added here, or in `registry_levy`, and nowhere else."""
 
 from __future__ import annotations
 
@@ -60,25 +60,6 @@ from gateway.canonical.inquiry import (
     VisitsAnswer,
     VisitsQuery,
 )
-from gateway.canonical.levy import (
-    AgreementAnswered,
-    AgreementAsked,
-    DebitAnswered,
-    DebitAsked,
-    DebitBatchReturned,
-    DebitBatchSubmitted,
-    DebitReversalAnswered,
-    DebitReversalAsked,
-    DebitsChecked,
-)
-from gateway.canonical.levy_network import (
-    DebitStateAnswered,
-    DebitStateAsked,
-    NodeLogInAnswered,
-    NodeLogInAsked,
-    ReceiptGiven,
-    WorkingDayChanged,
-)
 from gateway.canonical.organisation import RegistrationChanged
 from gateway.canonical.outpatient import (
     BenefitAnswer,
@@ -109,6 +90,7 @@ from gateway.canonical.reconciliation import (
     StatementSubmitted,
 )
 from gateway.canonical.refusal import RequestDone, RequestRefused
+from gateway.canonical.registry_levy import LEVY_BODIES, LevyBody
 from gateway.canonical.session import (
     FileDownloadRequested,
     FileUploadDone,
@@ -228,21 +210,6 @@ Body: TypeAlias = (
     | RequestDone
     | RegistrationChanged
     | MessageReceived
-    | DebitAsked
-    | DebitAnswered
-    | DebitBatchSubmitted
-    | DebitBatchReturned
-    | DebitReversalAsked
-    | DebitReversalAnswered
-    | AgreementAsked
-    | AgreementAnswered
-    | DebitStateAsked
-    | DebitStateAnswered
-    | DebitsChecked
-    | ReceiptGiven
-    | NodeLogInAsked
-    | NodeLogInAnswered
-    | WorkingDayChanged
     | PersonCheckAsked
     | PersonCheckAnswered
     | PersonChecksAsked
@@ -250,6 +217,7 @@ Body: TypeAlias = (
     | SurvivalAsked
     | SurvivalAnswered
     | RequestRefused
+    | LevyBody
 )
 
 #: Message type (`area.entity.event.vN`) → body class.
@@ -343,21 +311,6 @@ BODIES: dict[str, type[Body]] = {
     "gateway.request.done.v1": RequestDone,
     "organisation.registration.changed.v1": RegistrationChanged,
     "gateway.message.received.v1": MessageReceived,
-    "levy.debit.asked.v1": DebitAsked,
-    "levy.debit.answered.v1": DebitAnswered,
-    "levy.batch.submitted.v1": DebitBatchSubmitted,
-    "levy.batch.returned.v1": DebitBatchReturned,
-    "levy.reversal.asked.v1": DebitReversalAsked,
-    "levy.reversal.answered.v1": DebitReversalAnswered,
-    "levy.agreement.asked.v1": AgreementAsked,
-    "levy.agreement.answered.v1": AgreementAnswered,
-    "levy.state.asked.v1": DebitStateAsked,
-    "levy.state.answered.v1": DebitStateAnswered,
-    "levy.day.checked.v1": DebitsChecked,
-    "levy.message.answered.v1": ReceiptGiven,
-    "levy.log_in.asked.v1": NodeLogInAsked,
-    "levy.log_in.answered.v1": NodeLogInAnswered,
-    "levy.working_day.changed.v1": WorkingDayChanged,
     "identity.check.asked.v1": PersonCheckAsked,
     "identity.check.answered.v1": PersonCheckAnswered,
     "identity.checks.asked.v1": PersonChecksAsked,
@@ -365,4 +318,5 @@ BODIES: dict[str, type[Body]] = {
     "identity.survival.asked.v1": SurvivalAsked,
     "identity.survival.answered.v1": SurvivalAnswered,
     "gateway.request.refused.v1": RequestRefused,
+    **LEVY_BODIES,
 }

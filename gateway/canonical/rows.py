@@ -23,6 +23,8 @@ ROWS: Final = {
     "account.entries.notified.v1": "entries",
     "account.verification.asked.v1": "accounts",
     "account.verification.answered.v1": "accounts",
+    "levy.batch.submitted.v1": "debits",
+    "levy.batch.returned.v1": "results",
 }
 
 

@@ -30,10 +30,10 @@ def erase(
     """删除一条报文的内容。 / Erase what a message holds.
 
     原文、规范报文、外发内容、答复、前置核验的问答和附件都删除，不可恢复；信封、投递结果和审计条目保留。审计日志中的摘要从此不能再对上任何内容。
-    付款台账中的收付款人资料、已送出的文件、备份和伙伴处的内容不受影响。投递全部了结后才能删除。
+    付款、征缴台账中的个人资料、已送出的文件、备份和伙伴处的内容不受影响。投递全部了结后才能删除。
 
     As received, canonical, as sent, replies, what was asked about it first, and attachments, for good; envelope, outcomes and audit entries stay, whose
-    digests match nothing any more. Not the book of payments, files that were handed over, backups, or what partners have.
+    digests match nothing any more. Not the books of payments and levies, files that were handed over, backups, or what partners have.
     Only when all its deliveries have ended.
     """
     why = checked_reason(reason)

@@ -17,6 +17,7 @@ from gateway.cli import (
     console,
     feed,
     keys,
+    levy,
     mapping,
     message,
     partner,
@@ -80,6 +81,7 @@ app.add_typer(codes.app, name="codes")
 app.add_typer(feed.app, name="feed")
 app.add_typer(payment.app, name="payment")
 app.add_typer(batch.app, name="batch")
+app.add_typer(levy.app, name="levy")
 app.add_typer(people.app, name="person")
 app.add_typer(keys.app, name="key")
 app.add_typer(users.app, name="user")

@@ -57,7 +57,7 @@ def the_mapping(text: str, config: Path, option: str) -> Mapping:
             return load(text)
         return catalogue_of(config).find(text, today())
     except NoMapping as error:
-        raise typer.BadParameter(error.both, param_hint=option) from None
+        raise typer.BadParameter(f"{error.zh} / {error.en}", param_hint=option) from None
     except DefinitionError as error:
         tell(error.problems)
         raise typer.Exit(Exit.PROBLEM) from None

@@ -15,8 +15,9 @@ from gateway.cli.output import Exit, fail
 from gateway.cli.person import actor
 
 if TYPE_CHECKING:
+    from gateway.books.signing import Signer
     from gateway.engine.config import Configuration
-    from gateway.payments.office import Office, Signer
+    from gateway.payments.office import Office
 
 PersonOption = Annotated[
     str, typer.Option("--as", help="本人在 people.yaml 中的代号 / your name in people.yaml", metavar="NAME")
@@ -99,8 +100,8 @@ def signer(configuration: Configuration, name: str, key_file: Path, passphrase_f
     Raises:
         typer.Exit: nobody is configured, or nobody of that name; said how to begin.
     """
-    from gateway.payments.office import Signer  # noqa: PLC0415
-    from gateway.payments.people import load_key  # noqa: PLC0415
+    from gateway.books.people import load_key  # noqa: PLC0415
+    from gateway.books.signing import Signer  # noqa: PLC0415
 
     people = {person.name: person for person in configuration.people}
     if not people:

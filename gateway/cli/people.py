@@ -35,7 +35,7 @@ def new(
 
     显示的公钥交给管理员写入 people.yaml。 / The public key that it prints goes into people.yaml.
     """
-    from gateway.payments.people import create_key  # noqa: PLC0415
+    from gateway.books.people import create_key  # noqa: PLC0415
 
     if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name) is None:
         raise typer.BadParameter("a-z 0-9 -", param_hint="NAME")

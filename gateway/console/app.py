@@ -18,6 +18,7 @@ from gateway.console.pages import (
     accounts,
     audit,
     entry,
+    levies,
     messages,
     overview,
     own,
@@ -32,7 +33,19 @@ from gateway.console.web import TEMPLATES
 from gateway.engine.config_listeners import is_loopback
 from gateway.engine.config_model import ConsoleSettings
 
-_PAGES: Final = (entry, overview, partners, messages, work, proposals, payments, audit, accounts, own)
+_PAGES: Final = (
+    entry,
+    overview,
+    partners,
+    messages,
+    work,
+    proposals,
+    payments,
+    levies,
+    audit,
+    accounts,
+    own,
+)
 _STATIC: Final = Path(__file__).parent / "static"
 
 

@@ -32,6 +32,7 @@ _ENTRIES: Final[tuple[tuple[Permission, str, str, str], ...]] = (
     (Permission.SEE, "/tasks", "待办", "Work"),
     (Permission.SEE, "/proposals", "待复核", "Proposals"),
     (Permission.PAYMENTS, "/payments", "支付", "Payments"),
+    (Permission.PAYMENTS, "/levies", "征缴", "Levies"),
     (Permission.AUDIT, "/audit", "审计", "Audit"),
     (Permission.ACCOUNTS, "/accounts", "账号", "Accounts"),
 )

@@ -15,7 +15,7 @@ class Permission(StrEnum):
     DECIDE = "decide"  #: what waits for a person; where money moves: propose it
     APPROVE = "approve"  #: what somebody else proposed
     TEST = "test"  #: the connection to a partner
-    PAYMENTS = "payments"  #: the book of payments
+    PAYMENTS = "payments"  #: the books of payments and of levies
     AUDIT = "audit"  #: search, verify and prove
     ACCOUNTS = "accounts"  #: who may sign in
 

@@ -17,11 +17,14 @@ _LISTED: Final = """
     token password passwd secret authorization cookie api_key apikey x_tif_signature
     private_key passphrase
     gmsfhm sfzh xm cym csrq zzxz xp photo former_name usercardid authorizeinfo inlicense
+    contributor_no contact_mobile contact_email
+    taxpaycode taxpayname handorgname payacct payeeacct payeename peoplename peoplephone peoplemobile newpassword
 """
 _NAMES: Final = frozenset(_LISTED.split())
 _ENDINGS: Final = (
     "_certno", "_cert_no", "_document_no", "_card_no", "_account_no", "_token", "_password", "_secret", "_phone",
-    "psn_name", "account_name", "debtor_name", "creditor_name",
+    "psn_name", "account_name", "debtor_name", "creditor_name", "payer_name", "payee_name", "contributor_name",
+    "contact_name",
 )  # fmt: skip
 
 # Identity numbers have 18 places (15 before 1999; the last may be X), bank cards 16 to 19, mobile numbers 11.

@@ -1,4 +1,4 @@
-"""What people decide about payments next, and the command by which they do: each of them signs with a key of their own,
+"""What people decide about payments and levies next, and the command by which they do: each of them signs with a key of their own,
 which is on their computer and nowhere in the gateway."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.engine.config import Configuration
 from gateway.payments.lifecycle import AGAIN, APPROVED, BUILT, PROPOSED, WITHDRAWABLE
+from gateway.store.levies import DifferenceRow as LevyDifferenceRow
 from gateway.store.payments import BatchRow, DifferenceRow, ItemRow, ProposalRow
 from gateway.store.payments_sums import Share
 
@@ -147,19 +148,18 @@ class Guide:
 
     def of_difference(self, row: DifferenceRow) -> list[Act]:
         """How an open difference is closed."""
+        return self._closing(row, "payment", "difference.close")
+
+    def of_levy_difference(self, row: LevyDifferenceRow) -> list[Act]:
+        """The same for one with the treasury network."""
+        return self._closing(row, "levy", "levy.close-difference")
+
+    def _closing(self, row: DifferenceRow | LevyDifferenceRow, book: str, right: str) -> list[Act]:
         if row.closed_at is not None:
             return []
-        words = ("payment", "close-difference", str(row.n), "--reason", _WHY)
-        return [
-            self._act(
-                "查明后关闭",
-                "close it once it is explained",
-                "difference.close",
-                words,
-                "写明查明的原因",
-                "say why",
-            )
-        ]
+        words = (book, "close-difference", str(row.n), "--reason", _WHY)
+        hints = "写明查明的原因", "say why"
+        return [self._act("查明后关闭", "close it once it is explained", right, words, *hints)]
 
     def _act(
         self,

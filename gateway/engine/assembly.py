@@ -52,7 +52,7 @@ _LEASE_MS = 5_000
 _RENEW = 1.5
 _LOST_CHECK = 5.0
 _COUNT = 5.0
-_PAYMENTS = 2.0
+_BOOKS = 2.0
 _KEYS = 5.0
 #: Seconds a shelf of the chest: all 256 of them within the hour.
 _SHELF = 14.0
@@ -299,8 +299,7 @@ class Gateway:
             lost,
             self._duty("forgotten-attachments", _SHELF, self.forgotten.look),
         ]
-        if self.house.desk is not None:
-            self._duties.append(self._duty("payments", _PAYMENTS, self.house.desk.look_after))
+        self._duties += [self._duty(desk.target.name, _BOOKS, desk.look_after) for desk in self.house.desks]
         for duty in self._duties:
             duty.start()
 

@@ -4,6 +4,7 @@
     config/partners/*.yaml     one file per partner
     config/routes.yaml         where messages go, first fit decides
     config/payments.yaml       accounts and what may be paid from them; absent: no payments
+    config/levies.yaml         collectors and whose debits they take; absent: no book of levies
     config/people.yaml         who may approve and release, with public keys
 
 `load` gives a configuration that can be run; `lint` gives all that is wrong with one. Both read the same
@@ -18,19 +19,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.books.people import Person
 from gateway.contract import Adapter, Operation, Settings
 from gateway.engine import config_feeds, config_notes
+from gateway.engine.config_levies import check_levies, read_levies
 from gateway.engine.config_model import EngineSettings, GatewaySettings, PartnerSettings
 from gateway.engine.config_partners import read_partner
 from gateway.engine.config_payments import check_payments, read_payments
 from gateway.engine.config_problem import ConfigurationError, Problem
 from gateway.engine.config_read import Draft, read_gateway, read_routes
 from gateway.engine.config_rules import cross_check
-from gateway.engine.house import PAYMENTS
+from gateway.engine.house import LEVIES, PAYMENTS
 from gateway.engine.lifecycle import Policy
 from gateway.engine.routes import Route
+from gateway.levies.operations import OPERATIONS as LEVY_OPERATIONS
+from gateway.levies.settings import LeviesSettings
 from gateway.payments.operations import OPERATIONS
-from gateway.payments.people import Person
 from gateway.payments.settings import PaymentsSettings
 
 __all__ = ["Configuration", "ConfigurationError", "Partner", "Problem", "lint", "load", "notes"]
@@ -64,6 +68,7 @@ class Configuration:
     partners: Mapping[str, Partner]  #: by name, disabled ones included
     routes: tuple[Route, ...]
     payments: PaymentsSettings | None = None  #: `payments.yaml`; None: no payments desk
+    levies: LeviesSettings | None = None  #: `levies.yaml`; None: no book of levies
     people: tuple[Person, ...] = ()  #: `people.yaml`: whose signatures count
 
     @property
@@ -74,8 +79,12 @@ class Configuration:
     @property
     def house(self) -> Mapping[str, tuple[Operation, ...]]:
         """What the gateway's own parts take, by their names among the receivers."""
-        feeds = config_feeds.operations(self.gateway.feeds, self.gateway.bus)
-        return feeds if self.payments is None else {PAYMENTS: OPERATIONS, **feeds}
+        books: dict[str, tuple[Operation, ...]] = {}
+        if self.payments is not None:
+            books[PAYMENTS] = OPERATIONS
+        if self.levies is not None:
+            books[LEVIES] = LEVY_OPERATIONS
+        return {**books, **config_feeds.operations(self.gateway.feeds, self.gateway.bus)}
 
     @property
     def data_dir(self) -> Path:
@@ -101,6 +110,11 @@ class Configuration:
     def tag_file(self) -> Path:
         """The key of the tags by which payments are compared."""
         return self.keyring_file.with_name("payment.tag")
+
+    @property
+    def levy_tag_file(self) -> Path:
+        """The key of the tags by which the payers of levies are found."""
+        return self.keyring_file.with_name("levy.tag")
 
 
 def load(folder: Path, environment: Mapping[str, str] | None = None) -> Configuration:
@@ -138,6 +152,7 @@ def load(folder: Path, environment: Mapping[str, str] | None = None) -> Configur
         partners=partners,
         routes=routes,
         payments=draft.payments,
+        levies=draft.levies,
         people=draft.people,
     )
 
@@ -158,9 +173,11 @@ def _draft(folder: Path, environment: Mapping[str, str] | None) -> Draft:
     for file in draft.partner_files():
         read_partner(draft, file)
     read_payments(draft)
+    read_levies(draft)
     read_routes(draft)
     cross_check(draft)
     check_payments(draft)
+    check_levies(draft)
     return draft
 
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from pydantic import BaseModel
 
-from gateway.engine import config_feeds, config_payments
+from gateway.engine import config_feeds, config_levies, config_payments
 from gateway.engine.config_listeners import is_loopback
 from gateway.engine.config_problem import Place, Problem, path_of
 from gateway.engine.config_read import Draft, PartnerDraft
@@ -19,12 +19,14 @@ def notes(draft: Draft) -> list[Problem]:
     for partner in draft.partners:
         if partner.base.enabled and partner.settings is not None:
             found |= set(_open_doors(partner, partner.settings, ("settings",)))
+            found |= set(_unsealed(partner, partner.settings))
             found |= set(_impatience(draft, partner))
     if draft.gateway is not None:
         document = draft.documents["gateway.yaml"]
         for place, expected, zh, en in config_feeds.notes(draft.gateway.feeds, draft.gateway.bus):
             found.add(Problem(document.file, document.line(place), path_of(place), expected, zh, en))
     found |= set(config_payments.notes(draft))
+    found |= set(config_levies.notes(draft))
     return sorted(found)
 
 
@@ -45,6 +47,19 @@ def _open_doors(partner: PartnerDraft, settings: BaseModel, place: Place) -> Ite
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
             yield from _open_doors(partner, value, (*place, name))
+
+
+def _unsealed(partner: PartnerDraft, settings: BaseModel) -> Iterator[Problem]:
+    """By convention a block `seal` says how a partner's messages are signed, `kind: none` that they are not."""
+    if getattr(getattr(settings, "seal", None), "kind", None) == "none":
+        name = partner.base.name
+        yield _note(
+            partner,
+            ("settings", "seal"),
+            "正式网络所用的签名 / the seal of the real network",
+            f"{name} 的报文不加签、不核签：出自何人无从核实，只可用于测试网络",
+            f"messages of {name} are neither signed nor verified: nobody can tell who wrote them; for test networks only",
+        )
 
 
 def _impatience(draft: Draft, partner: PartnerDraft) -> Iterator[Problem]:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
 
-from pydantic import BaseModel
-
+from gateway.books.people import Person
+from gateway.engine.config_books import known_partner, once, read_book
 from gateway.engine.config_problem import Place, Problem
 from gateway.engine.config_read import Draft
-from gateway.engine.config_schema import suggestion, validate
 from gateway.engine.config_yaml import Document
 from gateway.engine.house import PAYMENTS
 from gateway.payments.operations import OPERATIONS
-from gateway.payments.people import Person
 from gateway.payments.settings import AccountSettings, PaymentsSettings, PeopleSettings
-
-M = TypeVar("M", bound=BaseModel)
 
 FILE, PEOPLE = "payments.yaml", "people.yaml"
 _SUBMITTED = "payment.batch.submitted.v1"
@@ -24,31 +19,15 @@ _SUBMITTED = "payment.batch.submitted.v1"
 
 def read_payments(draft: Draft) -> None:
     """Both files."""
-    draft.payments = _read(draft, FILE, PaymentsSettings)
+    draft.payments = read_book(draft, FILE, PaymentsSettings)
     if draft.payments is not None:
         draft.house[PAYMENTS] = OPERATIONS
-        _once(draft.documents[FILE], "accounts", [a.name for a in draft.payments.accounts])
-    people = _read(draft, PEOPLE, PeopleSettings)
+        once(draft.documents[FILE], "accounts", [a.name for a in draft.payments.accounts])
+    people = read_book(draft, PEOPLE, PeopleSettings)
     if people is not None:
-        _once(draft.documents[PEOPLE], "people", [p.name for p in people.people])
+        once(draft.documents[PEOPLE], "people", [p.name for p in people.people])
         _own_keys(draft.documents[PEOPLE], people)
         draft.people = tuple(Person(p.name, p.title, p.key, frozenset(p.may)) for p in people.people)
-
-
-def _read(draft: Draft, name: str, model: type[M]) -> M | None:
-    if not (draft.folder / name).exists():
-        return None
-    document, unfilled = draft.open(name)
-    if document.problems and document.value is None:
-        return None
-    return validate(model, document, document.value, unfilled=unfilled)
-
-
-def _once(document: Document, key: str, names: list[str]) -> None:
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            zh, en = f"名称 {name} 已用过", f"the name {name!r} is taken"
-            document.add((key, index, "name"), "唯一的名称 / a name of its own", zh, en)
 
 
 def _own_keys(document: Document, settings: PeopleSettings) -> None:
@@ -70,11 +49,11 @@ def check_payments(draft: Draft) -> None:
         place: Place = ("accounts", index)
         _bank(draft, document, place, account)
         for number, name in enumerate(account.proposers):
-            _partner(draft, document, (*place, "proposers", number), name)
+            known_partner(draft, document, (*place, "proposers", number), name)
 
 
 def _bank(draft: Draft, document: Document, place: Place, account: AccountSettings) -> None:
-    if not _partner(draft, document, (*place, "bank"), account.bank):
+    if not known_partner(draft, document, (*place, "bank"), account.bank):
         return
     [bank] = [p for p in draft.partners if p.base.name == account.bank]
     if bank.operations is None:
@@ -108,14 +87,3 @@ def notes(draft: Draft) -> Iterator[Problem]:
             f"没有人可以 {'、'.join(lacking)}：见 gateway person new 与 people.yaml",
             f"nobody may {', '.join(lacking)}: see gateway person new, and people.yaml",
         )
-
-
-def _partner(draft: Draft, document: Document, place: Place, name: str) -> bool:
-    known = {p.base.name: p for p in draft.partners}
-    if name in known and known[name].base.enabled:
-        return True
-    near = suggestion(name, known)
-    zh = f"没有名为 {name} 的伙伴，或已停用" + (f"，是否指 {near}？" if near else "")
-    en = f"no partner {name!r}, or it is disabled" + (f", did you mean {near!r}?" if near else "")
-    document.add(place, "、".join(sorted(known)) or "无 / none", zh, en)
-    return False

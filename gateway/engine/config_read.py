@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from gateway.books.people import Person
 from gateway.contract import Adapter, Operation, Settings
 from gateway.engine import config_feeds
 from gateway.engine.config_model import FirstSettings, GatewaySettings, PartnerSettings, RouteSettings
@@ -18,7 +19,7 @@ from gateway.engine.config_schema import anchored, validate
 from gateway.engine.config_secrets import fill
 from gateway.engine.config_yaml import Document, read
 from gateway.engine.routes import First, Route
-from gateway.payments.people import Person
+from gateway.levies.settings import LeviesSettings
 from gateway.payments.settings import PaymentsSettings
 from gateway.store.settings import SQLITE
 
@@ -39,7 +40,7 @@ class PartnerDraft:
             return None
         if self.settings is not None:
             return self.adapter.operations_of(self.settings)
-        return None if self.adapter.manifest.configured else self.adapter.manifest.operations
+        return self.adapter.manifest.operations if self.adapter.operations is None else None
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class Draft:
         default_factory=dict
     )  #: parts of the gateway that take messages
     payments: PaymentsSettings | None = None
+    levies: LeviesSettings | None = None
     people: tuple[Person, ...] = ()
     documents: dict[str, Document] = field(default_factory=dict)
     unreadable_partners: bool = False  #: some file told no name: rules about unknown partners would mislead

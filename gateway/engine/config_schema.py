@@ -7,7 +7,7 @@ import os.path
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -148,7 +148,15 @@ def _inside(annotation: Any, step: str | int) -> list[Any]:
     """What an annotation allows one step further in."""
     if _is_model(annotation):
         field = _fields(annotation).get(str(step))
-        return [] if field is None else _parts(field.annotation)
+        if field is not None:
+            return _parts(field.annotation)
+        # Behind a field of several kinds, pydantic names the kind.
+        kinds = (
+            get_args(f.annotation)
+            for f in _fields(annotation).values()
+            if get_origin(f.annotation) is Literal
+        )
+        return [annotation] if any(step in names for names in kinds) else []
     return []
 
 

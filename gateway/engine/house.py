@@ -1,4 +1,4 @@
-"""Parts of the gateway that take messages as if they were partners: the payments desk, feeds.
+"""Parts of the gateway that take messages as if they were partners: the books of payments and of levies, feeds.
 
 A house target stands in a route's `to:` by its name. What is owed to it is a delivery like any other: committed with
 the message, taken from a queue of its own, tried again, visible to people when it is dead. Only that nobody outside is
@@ -14,6 +14,7 @@ from typing import Final
 from gateway.contract import Operation, Resolver, Sender
 
 PAYMENTS: Final = "payments"
+LEVIES: Final = "levies"
 _FEED: Final = "feed-"
 
 
@@ -24,7 +25,7 @@ def feed_target(feed: str) -> str:
 
 def is_house_name(name: str) -> bool:
     """Whether a name is reserved for a part of the gateway; no partner may have it."""
-    return name == PAYMENTS or name.startswith(_FEED)
+    return name in (PAYMENTS, LEVIES) or name.startswith(_FEED)
 
 
 def _nothing() -> None:

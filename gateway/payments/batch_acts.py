@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
+from gateway.books.intake import CHINA
+from gateway.books.people import Signed
+from gateway.books.signing import Signer, audited
 from gateway.canonical import Message
 from gateway.contract import Reject
 from gateway.payments import batches
-from gateway.payments.batches import CHINA
 from gateway.payments.lifecycle import APPROVED, BUILT
-from gateway.payments.office import Office, Signer, audited, require_clear
-from gateway.payments.people import Signed
+from gateway.payments.office import Office, require_clear
 from gateway.payments.settings import AccountSettings
 from gateway.store import changes as serials
 from gateway.store import payments_changes as changes

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from gateway.books.intake import reference_of
 from gateway.canonical import Message
 from gateway.canonical.account import EntriesNotified, StatementReported, VerificationAnswered
 from gateway.canonical.payment import (
@@ -20,7 +21,7 @@ from gateway.canonical.payment import (
 from gateway.contract import Accepted, Outcome, Prepared, Reject, Rejected, RetryLater
 from gateway.payments import proposals, reconciliation, results, returns, verification
 from gateway.payments.operations import OPERATIONS
-from gateway.payments.parts import Parts, reference_of
+from gateway.payments.parts import Parts
 from gateway.store.errors import Moved
 
 #: The name under which routes send to the desk, and under which it sends.
@@ -52,7 +53,7 @@ class Desk:
 
     async def prepare(self, message: Message) -> Prepared:
         """See `gateway.contract.Sender.prepare`. Nothing is to be prepared: the message is the content."""
-        return Prepared(operation="book", reference=reference_of(message), content=b"")
+        return Prepared(operation="book", reference=reference_of(self.parts.name, message), content=b"")
 
     async def send(self, message: Message, prepared: Prepared) -> Outcome:
         """Books a message; see `gateway.contract.Sender.send`."""

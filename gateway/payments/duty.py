@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from msgspec import structs
 
+from gateway.books.intake import alone
 from gateway.canonical import Message
 from gateway.canonical.payment import BatchReturned, StatusReported
-from gateway.contract import Unavailable
 from gateway.payments import reports, results
 from gateway.payments.parts import Parts
 from gateway.store import payments_booking as booking
@@ -17,26 +15,17 @@ from gateway.store.api import AuditRow
 from gateway.store.errors import Moved
 
 _PAGE = 100
+_STUCK = "payments.stuck"
 
 
 async def look_after(parts: Parts) -> None:
     """One round; everything is read from the store, so it may begin at any moment."""
     for batch_id, delivery_id, reply_id, state in await parts.store.ask(reads.released, _PAGE):
-        await _alone(parts, _follow(parts, batch_id, delivery_id, reply_id, state), batch=batch_id)
+        await alone(parts.log, _STUCK, _follow(parts, batch_id, delivery_id, reply_id, state), batch=batch_id)
     for delivery_id in await parts.store.ask(reads.proved, _PAGE):
-        await _alone(parts, parts.took_effect(delivery_id), delivery=delivery_id)
+        await alone(parts.log, _STUCK, parts.took_effect(delivery_id), delivery=delivery_id)
     for row, ended in await parts.store.ask(reads.touched, _PAGE):
-        await _alone(parts, reports.report(parts, row, ended=ended), message=row.message_id)
-
-
-async def _alone(parts: Parts, work: Awaitable[object], **about: str) -> None:
-    """What fails holds up nobody else; it is tried again in the next round."""
-    try:
-        await work
-    except Unavailable:
-        raise
-    except Exception as error:
-        parts.log.error("payments.stuck", error=type(error).__name__, **about)
+        await alone(parts.log, _STUCK, reports.report(parts, row, ended=ended), message=row.message_id)
 
 
 async def _follow(parts: Parts, batch_id: str, delivery_id: str, reply_id: str | None, state: str) -> None:

@@ -9,13 +9,14 @@ import hashlib
 from collections.abc import Sequence
 from itertools import islice
 
+from gateway.books.intake import CHINA
+from gateway.books.people import Signed
+from gateway.books.signing import Signer, audited
 from gateway.canonical import Message
 from gateway.contract import Reject
 from gateway.payments import verification
-from gateway.payments.batches import CHINA
 from gateway.payments.lifecycle import AGAIN, APPROVED, PROPOSED, WITHDRAWABLE, WITHDRAWN
-from gateway.payments.office import Office, Signer, audited, require_clear
-from gateway.payments.people import Signed
+from gateway.payments.office import Office, require_clear
 from gateway.payments.proposals import LONGEST
 from gateway.store import changes as serials
 from gateway.store import payments_changes as changes

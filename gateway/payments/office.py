@@ -1,37 +1,24 @@
-"""What people's decisions are made with: the office, and the signer."""
+"""What people's decisions are made with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from gateway.books.intake import Journal
+from gateway.books.signing import BookBeside
 from gateway.canonical import Message
 from gateway.contract import Clock, Reject
-from gateway.payments.parts import Journal
-from gateway.payments.people import Person, Signed, sign
 from gateway.payments.seals import Seals
 from gateway.payments.settings import AccountSettings, PaymentsSettings
-from gateway.store.api import Accept, AuditRow
-
-T = TypeVar("T")
-
-
-class Book(Protocol):
-    """The store as a person's program has it (`gateway.store.Reader.ask`, `gateway.store.Clerk.work`)."""
-
-    def ask(self, question: Callable[..., T], *values: Any) -> T: ...
-
-    def work(self, do: Callable[..., T], *arguments: Any) -> T: ...
+from gateway.store.api import Accept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
     """What decisions are made with."""
 
-    book: Book
+    book: BookBeside
     settings: PaymentsSettings
     seals: Seals
     journal: Journal
@@ -60,36 +47,6 @@ class Office:
                 f"没有账户 {name}；已有：{known}", f"no account {name!r}; there are: {known}", code="account"
             )
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """Somebody who decides, with the key that says so."""
-
-    person: Person
-    key: Ed25519PrivateKey
-
-    def require(self, right: str) -> None:
-        """
-        Raises:
-            Reject: it is not among what the person may do.
-        """
-        if right not in self.person.may:
-            raise Reject(
-                f"{self.person.title}（{self.person.name}）无权 {right}，见 people.yaml",
-                f"{self.person.name} may not {right}, see people.yaml",
-                code="not-allowed",
-            )
-
-    def states(self, office: Office, right: str, **facts: str | int) -> Signed:
-        """Signs, if this person may. Raises as `require`."""
-        self.require(right)
-        return sign(self.key, self.person, office.clock.now(), action=right, node=office.node, **facts)
-
-
-def audited(office: Office, event: str, signed: Signed, message: str | None = None) -> AuditRow:
-    """The entry that says who decided what; `actor` is the account of the operating system."""
-    return office.journal.entry(event, message=message, actor=office.actor, detail=signed.detail)
 
 
 def require_clear(numbers: Sequence[int]) -> None:

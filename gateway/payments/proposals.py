@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from gateway.books.intake import Intake
 from gateway.canonical import Message
 from gateway.canonical.payment import PaymentBatch, PaymentItem
 from gateway.contract import Reject
 from gateway.payments import reports
-from gateway.payments.parts import Intake, Parts
+from gateway.payments.parts import Parts
 from gateway.payments.seals import Party
 from gateway.payments.settings import AccountSettings
 from gateway.store import payments_changes as changes

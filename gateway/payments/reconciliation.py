@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
+from gateway.books.intake import CHINA, Intake
 from gateway.canonical import Message
 from gateway.canonical.account import Entry, StatementReported
 from gateway.canonical.payment import ReconciliationLine, ReconciliationReported, outcome
-from gateway.payments.batches import CHINA
-from gateway.payments.parts import Intake, Parts
+from gateway.payments.parts import Parts
 from gateway.payments.settings import AccountSettings
 from gateway.store import payments_days as days
 from gateway.store.payments import Compare, Line
@@ -38,7 +38,7 @@ async def take(parts: Parts, message: Message) -> None:
             )
             for n, line in enumerate(chunk, intake.position + 1)
         ]
-        await _take_lines(parts, intake, lines, len(chunk))
+        await _take_lines(intake, lines, len(chunk))
 
     await intake.each(body.lines, ReconciliationLine, take_chunk)
     accounts = parts.accounts_of(message.partner, body.initiating_party_id)
@@ -62,7 +62,7 @@ async def take_entries(intake: Intake, entries: Sequence[Entry], day: dt.date) -
     """Keeps the single payments of these entries, as lines of the day that will be compared."""
     lines = list(_lines(intake, entries, day))
     if lines:
-        await _take_lines(intake.parts, intake, lines, 0)
+        await _take_lines(intake, lines, 0)
 
 
 def _lines(intake: Intake, entries: Sequence[Entry], day: dt.date) -> Iterator[Line]:
@@ -84,8 +84,8 @@ def _lines(intake: Intake, entries: Sequence[Entry], day: dt.date) -> Iterator[L
                 )
 
 
-async def _take_lines(parts: Parts, intake: Intake, lines: Sequence[Line], count: int) -> None:
-    await parts.store.work(
+async def _take_lines(intake: Intake, lines: Sequence[Line], count: int) -> None:
+    await intake.parts.store.work(
         days.take_lines, intake.message.id, intake.position, intake.position + count, lines
     )
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from twisted.internet.threads import deferToThread
 
+from gateway.books.intake import CHINA
 from gateway.canonical import Message
 from gateway.canonical.payment import BatchReturned, PaymentBatch, PaymentResult
 from gateway.contract import Reject
-from gateway.payments.batches import CHINA
 from gateway.payments.lifecycle import SETTLED
 from gateway.payments.parts import Parts
 from gateway.store import payments_changes as changes

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from twisted.internet.threads import deferToThread
 
+from gateway.books.intake import CHINA, Intake
 from gateway.canonical import Message
 from gateway.canonical.payment import BatchReturned, PaymentResult, StatusReported, outcome
-from gateway.payments.batches import CHINA
 from gateway.payments.lifecycle import BUILT, CANCELLED, FAILED, RELEASED
-from gateway.payments.parts import Intake, Parts
+from gateway.payments.parts import Parts
 from gateway.payments.posting import Posting
 from gateway.store import payments_booking as booking
 from gateway.store import payments_reads as reads

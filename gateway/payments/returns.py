@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from gateway.books.intake import Intake
 from gateway.canonical import Message
 from gateway.canonical.account import EntriesNotified, Entry, EntryTransaction, StatementReported
 from gateway.canonical.payment import PaymentResult
 from gateway.payments import reconciliation
-from gateway.payments.parts import Intake, Parts
+from gateway.payments.parts import Parts
 from gateway.payments.posting import Posting
 from gateway.payments.settings import AccountSettings
 from gateway.store import payments_booking as booking

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
+from gateway.books.people import Right, public_key
 from gateway.canonical.money import MAX_FEN, yuan_to_fen
 from gateway.contract import Settings
-from gateway.payments.people import Right, public_key
 
 #: Items of one batch at most: a batch travels to its bank as one message.
 LARGEST_BATCH = 20_000

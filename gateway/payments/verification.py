@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from gateway.books.intake import Intake
 from gateway.canonical import Message
 from gateway.canonical.account import (
     AccountToVerify,
@@ -13,7 +14,7 @@ from gateway.canonical.account import (
     VerifiedAccount,
 )
 from gateway.canonical.payment import outcome
-from gateway.payments.parts import Intake, Parts
+from gateway.payments.parts import Parts
 from gateway.payments.seals import Seals
 from gateway.payments.settings import AccountSettings
 from gateway.store import payments_booking as booking

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.store.api import Accept, Advance, AuditRow, DeliveryRow, Existing, MessageRow, Record
+from gateway.store.errors import Moved
 from gateway.store.session import Remember, State, Unit, Work, WriteSession
 from gateway.store.states import UNFINISHED, UNFINISHED_SQL
 
@@ -152,3 +153,13 @@ class _Group:
         changes = {key: n for key, n in self._changes.items() if n}
         if changes:
             session.count(changes)
+
+
+def accept_new(session: WriteSession, message: Accept) -> None:
+    """A message as a part of a larger change.
+
+    Raises:
+        Moved: a message with that number was accepted before.
+    """
+    if apply(session, [message]) != [None]:
+        raise Moved

@@ -13,8 +13,8 @@ from msgspec.structs import astuple
 
 from gateway.store.api import AuditRow
 from gateway.store.errors import Moved
+from gateway.store.intake import end_intake, go_on
 from gateway.store.payments import Book, DifferenceRow
-from gateway.store.payments_changes import end_intake, go_on
 from gateway.store.session import Session, WriteSession
 
 OPEN_SQL: Final = "'released', 'sent', 'unknown'"

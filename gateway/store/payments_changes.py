@@ -6,14 +6,15 @@ A guard that does not hold raises `Moved`, which undoes the whole unit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import astuple
 
 from gateway.store import payments_disputes as disputes
 from gateway.store.api import Accept, AuditRow
 from gateway.store.errors import Moved
-from gateway.store.group import apply
+from gateway.store.group import accept_new
+from gateway.store.intake import begin_intake, end_intake, go_on
 from gateway.store.payments import Build, Decide, ItemRow, ProposalRow, Release, TakeIn
 from gateway.store.session import Session, WriteSession
 
@@ -26,34 +27,6 @@ ITEM: Final = _insert("payment_items", ItemRow.__struct_fields__)
 PROPOSAL: Final = _insert("payment_proposals", ProposalRow.__struct_fields__)
 
 # Taking in
-
-
-def begin_intake(session: Session, message_id: str) -> tuple[int, bool]:
-    """(how far the message's content has been taken in, whether all of it is)."""
-    session.run(
-        "INSERT INTO payment_intake (message_id, position, done) VALUES (?, 0, 0) ON CONFLICT DO NOTHING",
-        (message_id,),
-    )
-    [(position, done)] = session.rows(
-        "SELECT position, done FROM payment_intake WHERE message_id = ?", (message_id,)
-    )
-    return int(position), bool(done)
-
-
-def go_on(session: Session, message_id: str, position: int, after: int) -> None:
-    """The guard of everything that is taken in piece by piece.
-
-    Raises:
-        Moved: this piece, or a later one, is in already.
-    """
-    guard = "UPDATE payment_intake SET position = ? WHERE message_id = ? AND position = ? AND done = 0"
-    if not session.run(guard, (after, message_id, position)):
-        raise Moved
-
-
-def end_intake(session: Session, message_id: str) -> None:
-    """All of it is in."""
-    session.run("UPDATE payment_intake SET done = 1 WHERE message_id = ?", (message_id,))
 
 
 def propose(session: Session, row: ProposalRow) -> None:
@@ -122,7 +95,7 @@ def refuse(session: WriteSession, message_id: str, told: Sequence[Accept]) -> No
     session.run("UPDATE payment_proposals SET state = 'refused' WHERE message_id = ?", (message_id,))
     end_intake(session, message_id)
     for message in told:
-        _accept(session, message)
+        accept_new(session, message)
 
 
 def propose_again(
@@ -219,7 +192,7 @@ def release(session: WriteSession, unit: Release) -> None:
         "UPDATE payment_items SET state = 'released', updated = ? WHERE batch_id = ?",
         (unit.at, unit.batch_id),
     )
-    _accept(session, message)
+    accept_new(session, message)
     session.add_audit(unit.audit)
 
 
@@ -255,18 +228,8 @@ def ask_about(
     )
     if changed != len(ids):
         raise Moved
-    _accept(session, message)
+    accept_new(session, message)
     session.add_audit(audit)
-
-
-def _accept(session: WriteSession, message: Accept) -> None:
-    """
-    Raises:
-        Moved: a message with that number was sent before.
-    """
-    existing: list[Any] = apply(session, [message])
-    if existing != [None]:
-        raise Moved
 
 
 # Differences and reports
@@ -297,5 +260,5 @@ def report(session: WriteSession, proposal_id: str, touched: int, messages: Sequ
     if not session.run(again, (proposal_id, touched)):
         return False
     for message in messages:
-        _accept(session, message)
+        accept_new(session, message)
     return True

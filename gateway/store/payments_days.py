@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gateway.store.intake import end_intake, go_on
 from gateway.store.payments import Compare, Line
-from gateway.store.payments_changes import end_intake, go_on
 from gateway.store.session import Session
 
 LINE: Final = """INSERT INTO payment_lines (message_id, n, end_to_end_id, bank_reference, amount, outcome)

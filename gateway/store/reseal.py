@@ -29,6 +29,9 @@ _TABLES: Final = (
     _Sealed("payment_items", "id", "id", (("sealed", "party"),)),
     _Sealed("payment_batches", "id", "id", (("salt", "salt"),)),
     _Sealed("payment_history", "n", "item_id", (("text", "text"),)),
+    _Sealed("levy_debits", "id", "id", (("sealed", "levy"),)),
+    _Sealed("levy_history", "n", "debit_id", (("text", "text"),)),
+    _Sealed("levy_early", "n", "message_id", (("text", "text"),)),
 )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from gateway.store import console_schema, payments_schema
+from gateway.store import console_schema, levies_schema, payments_schema
 from gateway.store.states import UNFINISHED_SQL
 
 #: Distinguishes replies in the unique index; must be repeated literally in `ON CONFLICT`.
@@ -107,6 +107,7 @@ MIGRATIONS: Final = (
     ),
     Migration(3, "the book of payments", common=payments_schema.TABLES),
     Migration(4, "the operators' console", common=console_schema.TABLES),
+    Migration(5, "the book of levies", common=levies_schema.TABLES),
 )
 
 SQLITE_TYPES: Final = {

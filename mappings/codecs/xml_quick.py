@@ -44,7 +44,20 @@ def _plain(items: list[Item]) -> bool:
     fixed = [leaf.lens.write(None) for leaf in leaves(items) if leaf.role == "const"]
     skipped = any(not leaf.written for leaf in leaves(items))
     strange = any(leaf.step[0] in "@." for leaf in leaves(items))
-    return familiar(items) and not skipped and not strange and all(escape(text) == text for text in fixed)
+    return (
+        familiar(items)
+        and not skipped
+        and not strange
+        and not any(_has_rows(item) for item in items if isinstance(item, Branch))
+        and all(escape(text) == text for text in fixed)
+    )
+
+
+def _has_rows(branch: Branch) -> bool:
+    """Rows below a branch: only those right below the root are taken one by one."""
+    return any(
+        isinstance(item, Repeat) or (isinstance(item, Branch) and _has_rows(item)) for item in branch.items
+    )
 
 
 class _Reader:

@@ -18,8 +18,8 @@ from demo.stage import HOSPITAL, Stage
 from gateway.store import open_reader
 from gateway.store.api import DeliveryRow
 from tests.browser.guest import PATIENCE, Guest, follow
-from tests.chaos.load import rest
-from tests.twisted_runner import run, sleep
+from tests.chaos.load import rest, written
+from tests.twisted_runner import run
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 ARGUMENTS: Final = (
@@ -107,7 +107,7 @@ async def _work(stage: Stage) -> tuple[dict[str, str], tuple[str, ...]]:
     stage.fault("refusal", "2601", count=3)
     doubted = [await uploaded() for _ in range(3)]
     await rest(stage)
-    await sleep(1.5)  # the next checkpoint holds it all
+    await written(stage)
     hospital.close()
     return messages, tuple(doubted)
 

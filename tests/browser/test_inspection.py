@@ -10,12 +10,13 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Enter, House
+from tests.browser.guest import follow
 
 
 def test_the_log_is_verified_while_one_looks(enter: Enter) -> None:
     guest = enter("zhou")
     page = guest.open("/audit")
-    page.get_by_role("button", name="验证").click()
+    follow(page.get_by_role("button", name="验证"))
     expect(page.locator("#check")).to_contain_text("验证通过")
     assert guest.examine() == []
 
@@ -42,6 +43,6 @@ def test_evidence_is_downloaded_and_verifies_elsewhere(house: House, enter: Ente
 def test_the_connection_to_a_partner_is_tested_step_by_step(enter: Enter) -> None:
     guest = enter("wang")
     page = guest.open("/partners/province")
-    page.get_by_role("button", name="测试连接").click()
+    follow(page.get_by_role("button", name="测试连接"))
     expect(page.locator("main ol li").first).to_contain_text("✓")
     assert guest.examine() == []

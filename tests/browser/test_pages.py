@@ -30,6 +30,7 @@ WALKS: Final = {
         "/tasks/{doubt-delivery}/took-effect",
         "/proposals",
         "/payments",
+        "/levies",
         "/own",
     ),
     "zhou": (
@@ -38,6 +39,7 @@ WALKS: Final = {
         "/audit/entries/0",
         "/audit/messages/{accepted}",
         "/payments",
+        "/levies",
     ),
     "admin": ("/accounts", "/own"),
 }

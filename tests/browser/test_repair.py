@@ -103,7 +103,7 @@ def test_dead_deliveries_are_replayed_in_one_go(house: House, enter: Enter) -> N
     follow(page.get_by_role("row").filter(has_text=message).get_by_role("link").first)
     follow(page.get_by_role("button", name="通过并执行"))
     page.wait_for_url(f"**/messages/{message}?*")
-    for _ in range(40):
+    for _ in range(120):
         if house.delivery(message).state == "accepted":
             break
         page.wait_for_timeout(250)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.bus.acks import AckBatch
-from gateway.bus.confirms import Confirms
 from gateway.bus.contract import Nacked
-from tests.bus.test_frames import frames_of
+from gateway.transports.amqp.confirms import Confirms
+from tests.transports.test_amqp_frames import frames_of
 
 
 @given(st.data())

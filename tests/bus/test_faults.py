@@ -29,7 +29,6 @@ from tests.bus.test_contract import Inbox, bus_name
 from tests.twisted_runner import sleep
 
 pytestmark = pytest.mark.rabbitmq
-TIMEOUT = 30.0
 
 
 class Outcomes:

@@ -10,9 +10,10 @@ import jsonschema
 import msgspec
 import pytest
 
-from gateway.canonical import Body, Message, type_of, uuid7
+from gateway.canonical import Attachment, Body, Message, type_of, uuid7
 from gateway.canonical.envelope import decode, encode
 from gateway.canonical.levy import BatchDebit, DebitBatchSubmitted, DebitResult, LevyItem, LevyLine
+from gateway.canonical.rows import rows_beside, with_rows
 from gateway.canonical.schema import schemas
 from gateway.canonical.verification import (
     CheckedPerson,
@@ -21,6 +22,7 @@ from gateway.canonical.verification import (
     PersonToCheck,
     SurvivingPerson,
 )
+from gateway.desk.masking import masked
 
 DAY = dt.date(2026, 11, 20)
 
@@ -102,6 +104,32 @@ def test_a_message_comes_back_as_it_was_and_fits_its_schema(body: Body) -> None:
     wire = encode(message)
     assert decode(wire).data == body
     jsonschema.validate(json.loads(wire), schemas()[f"{message.type}.json"])
+
+
+def test_debits_too_many_for_a_body_are_records_beside_it() -> None:
+    bare = msgspec.structs.replace(BATCH, debits=())
+    kept = Attachment(claim="c", size=1, sha256="0" * 64, records=2)
+    message = Message(
+        id=uuid7(1, b"0123456789"),
+        source="/partners/agency",
+        type=type_of(bare),
+        time=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        partner="agency",
+        correlation_id="c",
+        region="990101",
+        attachment=kept,
+        data=bare,
+    )
+    other = msgspec.structs.replace(DEBIT, serial="00000102")
+    assert rows_beside(message) == 2
+    records = [msgspec.json.Encoder(decimal_format="string").encode(debit) for debit in (DEBIT, other)]
+    assert with_rows(message, records) == msgspec.structs.replace(BATCH, debits=(DEBIT, other))
+
+
+def test_people_see_no_payer_and_no_contributor() -> None:
+    shown = str(masked("data", msgspec.to_builtins(BATCH)))
+    for personal in (DEBIT.payer_name, DEBIT.payer_account_no, DEBIT.contributor_no, DEBIT.contributor_name):
+        assert personal not in shown
 
 
 def test_an_answer_nobody_has_looked_at_says_nothing_about_the_person() -> None:

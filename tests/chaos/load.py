@@ -79,6 +79,18 @@ async def rest(stage: Stage, seconds: float = 60.0) -> Counter[str]:
     return states
 
 
+async def written(stage: Stage, seconds: float = 60.0) -> None:
+    """Waits until a signed checkpoint of the audit log covers every entry that is there now."""
+    with open_reader(stage.settings) as reader:
+        [(entries,)] = reader.ask(lambda session: session.rows("SELECT count(*) FROM audit"))
+    checkpoint = stage.folder / "audit" / "checkpoint"
+    for _ in range(int(seconds / 0.1)):
+        if checkpoint.exists() and int(checkpoint.read_text().splitlines()[1]) >= entries:
+            return
+        await sleep(0.1)
+    raise AssertionError(f"no checkpoint covers {entries} entries")
+
+
 def count(stage: Stage) -> Counter[str]:
     """How many deliveries are in which state."""
     states: Counter[str] = Counter()

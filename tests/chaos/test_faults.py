@@ -13,7 +13,7 @@ import pytest
 
 from demo.stage import Stage, post
 from gateway.bus.private_broker import PrivateBroker
-from tests.chaos.load import Hospital, reckon, rest
+from tests.chaos.load import Hospital, reckon, rest, written
 from tests.twisted_runner import sleep
 
 TIMEOUT = 240.0
@@ -35,7 +35,7 @@ async def at_work(stage: Stage, **changes: Any) -> AsyncIterator[Hospital]:
         stage.clear_faults()
         await hospital.finish()
         await rest(stage, 90)
-        await sleep(2.5)
+        await written(stage)
         assert reckon(stage, hospital).get("accepted", 0) > 10
     finally:
         stage.stop()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.stage import Stage
-from tests.chaos.load import Hospital, reckon, rest
+from tests.chaos.load import Hospital, reckon, rest, written
 from tests.twisted_runner import sleep
 
 TIMEOUT = 3600.0
@@ -31,7 +31,7 @@ async def kill_again_and_again(stage: Stage, kills: int, seed: int) -> dict[str,
         await sleep(1.0)
         await hospital.finish()
         states = await rest(stage)
-        await sleep(2.5)  # the last checkpoint
+        await written(stage)
         seen = reckon(stage, hospital)
         assert sum(seen.values()) >= kills, f"too little was going on: {seen}"
         assert not states["in-doubt"], states

@@ -50,6 +50,7 @@ class CentreSettings(Settings):
     ratio: float = 0.5
     codes: dict[str, int] = Field(default={})
     ca_file: Path | None = None
+    seal: Annotated[Signed | Nobody, Field(discriminator="kind")] | None = None
     mappings: dict[str, Path] = Field(default={})
 
     @model_validator(mode="after")

@@ -36,6 +36,7 @@ CASES = [
     ("unknown key", G, "node:", "nodes:", G, 1, "nodes", "did you mean 'node'?"),
     ("unknown key, deep", G, "attempts: 3", "atempts: 3", G, 9, "engine.retry.atempts", "did you mean 'attempts'?"),
     ("unknown in the adapter", CENTRE, "ca_file", "cafile", CENTRE, 9, "settings.cafile", "did you mean 'ca_file'?"),
+    ("unknown for its kind", CENTRE, "ca_file: ca.pem", "seal: {kind: none, token: x}", CENTRE, 9, "settings.seal.token", "unknown key 'token'"),
     ("unknown in a route", ROUTES, 'region: "99"', "regoin: 9", ROUTES, 2, "[0].when.regoin", "'region'"),
     ("unknown adapter", CENTRE, "adapter: centre", "adapter: center", CENTRE, 3, "adapter", "did you mean 'centre'?"),
     ("adapter that breaks", CENTRE, "adapter: centre", "adapter: broken", CENTRE, 3, "adapter", "RuntimeError"),
@@ -96,6 +97,29 @@ def test_one_mistake_is_one_problem(folder: Path) -> None:
         (folder / file).write_text(text.replace(old, new, 1), encoding="utf-8")
         assert len(lint(folder, ENVIRONMENT)) == 1, name
         (folder / file).write_text(text, encoding="utf-8")
+
+
+def test_a_key_of_another_kind_is_not_suggested(folder: Path) -> None:
+    text = (folder / CENTRE).read_text(encoding="utf-8")
+    (folder / CENTRE).write_text(
+        text.replace("  ca_file: ca.pem", "  seal: {kind: none, token: x}"), encoding="utf-8"
+    )
+    [problem] = lint(folder, ENVIRONMENT)
+    assert (problem.en, problem.expected) == ("unknown key 'token'", "kind")
+
+
+def test_wrong_settings_bring_no_problems_of_routes(folder: Path) -> None:
+    """What a partner offers is not known then."""
+    text = (folder / CLINIC).read_text(encoding="utf-8")
+    offered = text.replace("path: /a", "operations: [claim]")
+    (folder / CLINIC).write_text(offered, encoding="utf-8")
+    routes = (folder / ROUTES).read_text(encoding="utf-8")
+    (folder / ROUTES).write_text(routes.split("- name: persons")[0], encoding="utf-8")
+    assert lint(folder, ENVIRONMENT) == []
+    (folder / CLINIC).write_text(
+        offered.replace("listen: 127.0.0.1:8081", "listen: nowhere"), encoding="utf-8"
+    )
+    assert [p.path for p in lint(folder, ENVIRONMENT)] == ["settings.listen"]
 
 
 def test_a_missing_folder_names_its_files(tmp_path: Path) -> None:

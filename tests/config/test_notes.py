@@ -10,6 +10,7 @@ from gateway.engine.config import lint, load, notes
 from tests.config.support import ENVIRONMENT
 
 CLINIC = "partners/clinic.yaml"
+CENTRE = "partners/centre.yaml"
 SIGNED = "    kind: signed\n    token: ${file:token}\n"
 
 
@@ -47,6 +48,16 @@ def test_a_door_open_to_everybody_is_noted(folder: Path, listen: str, count: int
 
 def test_who_signs_may_come_from_anywhere(folder: Path) -> None:
     _change(folder, CLINIC, "127.0.0.1:8081", "0.0.0.0:8081")
+    assert notes(folder, ENVIRONMENT) == []
+
+
+def test_messages_without_a_seal_are_noted(folder: Path) -> None:
+    _change(folder, CENTRE, "settings:\n", "settings:\n  seal: {kind: none}\n")
+    (note,) = notes(folder, ENVIRONMENT)
+    assert (note.file, note.path) == (CENTRE, "settings.seal")
+    assert "测试网络" in note.zh
+    assert lint(folder, ENVIRONMENT) == []
+    _change(folder, CENTRE, "{kind: none}", "{kind: signed, token: secret}")
     assert notes(folder, ENVIRONMENT) == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,12 @@ from adapters.hospital.simulator import HospitalSimulator
 from demo.stage import HOSPITAL, Stage
 from gateway.console.accounts import Accounts
 from gateway.console.app import make_app
-from gateway.console.pulse import Pulse
+from gateway.console.pulse import Pulse, Snapshot
 from gateway.console.roles import Role
 from gateway.console.room import Room
 from gateway.engine.config import load
 from tests.console.conftest import PASSWORD, Browser
+from tests.twisted_runner import sleep
 
 HOSTILE = "<script>alert(1)</script>\"'&医院{{ 7 * 7 }}"
 OFF = "hospital-20"
@@ -65,6 +66,16 @@ def beside(folder: Path) -> Iterator[Beside]:
         yield Beside(stage, room, signed_in(room))
     finally:
         stage.stop()
+
+
+async def seen(pulse: Pulse, holds: Callable[[Snapshot], bool]) -> Snapshot:
+    """The first look of which it holds."""
+    for _ in range(100):
+        look = pulse.look()
+        if holds(look):
+            return look
+        await sleep(0.2)
+    raise AssertionError(look)
 
 
 def signed_in(room: Room, *roles: Role, name: str = "wang") -> Browser:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from gateway.console import passwords
 from gateway.console.accounts import Accounts
 from gateway.console.app import make_app
 from gateway.console.pulse import Pulse
@@ -54,6 +55,13 @@ SignIn = Callable[[Iterable[Role]], Browser]
 
 
 @pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing that costs nothing: what it costs in earnest is the business of `test_passwords.py`."""
+    monkeypatch.setattr(passwords, "_ITERATIONS", 1)
+    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
+
+
+@pytest.fixture
 def filled(stocked: Stocked) -> dict[str, str]:
     """Message ids by the state of their only delivery, `accepted` and `refused` among them."""
     ids = {state: owe(stocked, state) for state in STATES}
@@ -70,7 +78,7 @@ def configuration(stocked: Stocked, filled: dict[str, str]) -> Configuration:
 
 
 @pytest.fixture
-def room(configuration: Configuration) -> Iterator[Room]:
+def room(configuration: Configuration, quick_passwords: None) -> Iterator[Room]:
     pulse = Pulse(configuration)
     yield Room(configuration, Accounts(configuration), pulse)
     pulse.stop()

@@ -18,11 +18,8 @@ from gateway.console.readings import Flow, Reading
 from gateway.console.roles import Role
 from gateway.console.room import Room
 from gateway.console.standing import per_second, standing_of
-from tests.console.beside import HOSTILE, ODD, OFF, beside
+from tests.console.beside import HOSTILE, ODD, OFF, beside, seen
 from tests.console.conftest import Browser, SignIn
-from tests.twisted_runner import sleep
-
-TIMEOUT = 120.0
 
 
 class Page(HTMLParser):
@@ -49,8 +46,7 @@ async def test_thirty_partners_and_a_gateway_that_dies(tmp_path: Path) -> None:
         pulse, browser = there.room.pulse, there.browser
         pulse.look()
         await there.settle(1, 2)
-        await sleep(0.2)
-        pulse.look()
+        await seen(pulse, lambda look: look.books.counts.get(("province", "accepted")) == 2)
         page = Page(browser.get("/").text)
         assert len(there.room.configuration.partners) == 30
         assert {f"/partners/{name}" for name in there.room.configuration.partners} <= page.links()
@@ -79,8 +75,7 @@ async def test_thirty_partners_and_a_gateway_that_dies(tmp_path: Path) -> None:
         just_now = Page(browser.get("/live/overview").text).text
         assert "网关没有应答，最后一次应答在" in just_now
         assert "进程可能刚刚停止" in just_now
-        await sleep(5.5)
-        pulse.look()
+        await seen(pulse, lambda look: not look.books.alive)
         page = Page(browser.get("/").text)
         assert "停机期间不接收报文" in page.text
         assert "一件不丢" in page.text

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.books.people import Person
 from gateway.console.accounts import Accounts
 from gateway.console.app import make_app
 from gateway.console.pages import payments
@@ -22,7 +23,6 @@ from gateway.console.roles import Role
 from gateway.console.room import Room
 from gateway.desk.paying import Guide
 from gateway.engine.config import Configuration, load
-from gateway.payments.people import Person
 from gateway.payments.settings import PaymentsSettings
 from gateway.store.payments_sums import Share
 from tests.cli.conftest import Stocked, running_store

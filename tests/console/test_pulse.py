@@ -21,11 +21,9 @@ from gateway.console.pulse import Pulse, Snapshot
 from gateway.console.readings import Flow, Reading, growth, quantile, read, total, waiting_times
 from gateway.engine.config import Configuration
 from gateway.engine.observe.metrics import Metrics
-from tests.console.beside import beside
+from tests.console.beside import beside, seen
 from tests.console.conftest import STATES
 from tests.twisted_runner import sleep
-
-TIMEOUT = 120.0
 
 
 @contextmanager
@@ -88,8 +86,7 @@ async def test_a_gateway_that_is_killed_and_started_again(tmp_path: Path) -> Non
         assert hung.hangs
         assert "进程可能卡住" in there.browser.get("/").text
         assert hung.silence == ("5 秒内没有应答", "no answer within 5 s")
-        await sleep(3.0)  # it says again that it is alive
-        assert pulse.look().ready
+        await seen(pulse, lambda look: look.ready and look.books.alive)
 
         there.stage.kill_gateway()
         last_answer = pulse.history()[-1].at
@@ -103,9 +100,7 @@ async def test_a_gateway_that_is_killed_and_started_again(tmp_path: Path) -> Non
         assert silent.books.counts["province", "accepted"] == 3
         assert silent.books.problem is None
         assert silent.books.alive, "its lease lasts a few seconds"
-        await sleep(5.5)
-        later = pulse.look()
-        assert not later.books.alive
+        later = await seen(pulse, lambda look: not look.books.alive)
         assert later.silent_since == last_answer
 
         there.stage.start_gateway()

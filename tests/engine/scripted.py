@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -221,6 +221,15 @@ class Police:
 
 class _NoSettings(Settings):
     pass
+
+
+async def until(holds: Callable[[], Awaitable[object]], seconds: float = 30.0) -> None:
+    """Waits until it holds."""
+    for _ in range(int(seconds / 0.05)):
+        if await holds():
+            return
+        await sleep(0.05)
+    raise AssertionError("not in time")
 
 
 @dataclass

@@ -78,7 +78,7 @@ async def test_what_is_held_for_a_person_is_listed_and_not_sent(tmp_path: Path) 
     async with running(tmp_path, police=Police(outcome="not_found", otherwise="hold")) as scene:
         receipt = await scene.context.inbox.accept(scene.inbound(1))
         await scene.reaches(receipt.message_id, "held")
-        for _ in range(100):
+        for _ in range(600):
             [delivery] = await scene.gateway.store.deliveries_of(receipt.message_id)
             if delivery.next_at is None:
                 break
@@ -132,7 +132,7 @@ async def test_an_answer_that_nobody_acted_on_still_decides_after_a_restart(tmp_
     async with running(tmp_path, platform, police=police) as scene:
         scene.gateway.recorder.ended = lambda _: None
         receipt = await scene.context.inbox.accept(scene.inbound(1))
-        for _ in range(100):
+        for _ in range(600):
             found = await scene.gateway.store.find(Filter(type="identity.check.asked.v1", state="accepted"))
             if found:
                 break

@@ -16,13 +16,13 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from gateway.audit.entry import decode as decode_entry
 from gateway.bus import Delivered, Nacked
-from gateway.canonical import Message
+from gateway.canonical import Attachment, Message
 from gateway.canonical.envelope import decode
 from gateway.canonical.payment import BatchReturned, ItemReturned, PaymentResult
 from gateway.contract import ConfigError, Conflict, Inbound, Unavailable
 from gateway.engine import keeping
 from gateway.engine.feed_seal import FeedKey
-from tests.engine.scripted import Scene, running
+from tests.engine.scripted import Scene, running, until
 from tests.twisted_runner import sleep
 
 QUEUE = "gateway.feed.core"
@@ -71,11 +71,25 @@ class Consumer:
         delivered.ack()
 
     async def wait(self, count: int) -> None:
-        for _ in range(400):
+        for _ in range(1200):
             if len(self.got) >= count:
                 return
             await sleep(0.025)
         raise AssertionError(f"{len(self.got)} of {count} came")
+
+
+async def long(scene: Scene, depth: int) -> bool:
+    """Whether so many wait in the feed's queue."""
+    return await scene.gateway.bus.depth(QUEUE) >= depth
+
+
+async def gone(scene: Scene, kept: Attachment) -> bool:
+    """Whether an attachment cannot be read any more."""
+    try:
+        list(scene.context.attachments.read(kept))
+    except ConfigError:
+        return True
+    return False
 
 
 async def test_a_file_is_one_message_and_its_records_are_many(tmp_path: Path) -> None:
@@ -146,8 +160,9 @@ async def test_nothing_is_published_into_a_queue_that_is_long(
     monkeypatch.setattr("gateway.engine.feed_windows.MESSAGES", 100)
     async with running(tmp_path, feeds=[feed(max_waiting=250)]) as scene:
         receipt = await scene.context.inbox.accept(scene.inbound(1, returned(1_000)))
-        await sleep(1.0)
-        assert 250 <= await scene.gateway.bus.depth(QUEUE) <= 400
+        await until(lambda: long(scene, 250))
+        await sleep(0.5)  # what is on its way would come now
+        assert await scene.gateway.bus.depth(QUEUE) <= 400
         assert await scene.states(receipt.message_id) == ["sending"]
         consumer = await Consumer().start(scene)
         await consumer.wait(1_000)
@@ -163,16 +178,18 @@ async def test_a_stop_in_the_middle_goes_on_where_it_was(
     async with running(tmp_path, feeds=[feed(max_waiting=300)]) as scene:
         kept = await scene.context.inbox.keep(arrived(tmp_path / "in"), records=results(1_000))
         await scene.context.inbox.accept(inbound(scene, 1, returned(), attachment=kept))
-        await sleep(0.8)
+        await until(lambda: long(scene, 300))
     async with running(tmp_path, feeds=[feed()]) as scene:
         reached = await scene.gateway.store.reached(f"feed-core/{kept.claim}")
         assert reached >= 300
         consumer = await Consumer().start(scene)
         await scene.reaches(kept.claim, "accepted")
-        await consumer.wait(1)
-        await sleep(0.3)
+
+        async def the_last_came() -> bool:
+            return bool(consumer.got) and consumer.got[-1].data.result.sequence == 999  # type: ignore[union-attr]
+
+        await until(the_last_came)
         numbers = [m.data.result.sequence or 0 for m in consumer.got]  # type: ignore[union-attr]
-        assert numbers[-1] == 999
         assert numbers == sorted(set(numbers))
         assert numbers[0] <= reached
 
@@ -222,9 +239,7 @@ async def test_the_same_file_again_and_another_file_under_its_name(tmp_path: Pat
         again = await inbox.keep(arrived(tmp_path / "in"), records=results(3))
         receipt = await inbox.accept(inbound(scene, 1, returned(), attachment=again))
         assert (receipt.message_id, receipt.repeated) == (first.claim, True)
-        await sleep(0.2)
-        with pytest.raises(ConfigError):
-            list(scene.context.attachments.read(again))
+        await until(lambda: gone(scene, again))
         assert list(scene.context.attachments.read(first)) == [b"the file"]
         other = await inbox.keep(arrived(tmp_path / "in", b"another"), records=results(3))
         with pytest.raises(Conflict):
@@ -274,8 +289,11 @@ async def test_keeping_can_be_cancelled(tmp_path: Path) -> None:
         keeping_.cancel()
         with pytest.raises(CancelledError):
             await keeping_
-        await sleep(0.3)
-        assert not list((tmp_path / "chest").rglob("*.*"))
+
+        async def nothing_stays() -> bool:
+            return not list((tmp_path / "chest").rglob("*.*"))
+
+        await until(nothing_stays)
 
 
 def test_ten_lines_open_it() -> None:

@@ -29,7 +29,7 @@ from gateway.contract import (
 )
 from gateway.engine.lifecycle import Backoff
 from gateway.store.keyring import about
-from tests.engine.scripted import Platform, claim, running
+from tests.engine.scripted import Platform, claim, running, until
 from tests.twisted_runner import sleep
 
 
@@ -158,11 +158,14 @@ async def test_what_nothing_settles_waits_for_a_person(tmp_path: Path) -> None:
     async with running(tmp_path, platform) as scene:
         answer = await scene.context.inbox.request(scene.inbound(1), 0.3)
         assert isinstance(answer, Pending)
-        await sleep(1.0)
-        rows = await scene.gateway.store.deliveries_of(answer.message_id)
-        assert rows[0].state == "in-doubt"
-        assert rows[0].next_at is None
-        assert "a person must decide" in (rows[0].reason or "")
+
+        async def left() -> bool:
+            [row] = await scene.gateway.store.deliveries_of(answer.message_id)
+            return "a person must decide" in (row.reason or "")
+
+        await until(left)
+        [row] = await scene.gateway.store.deliveries_of(answer.message_id)
+        assert (row.state, row.next_at) == ("in-doubt", None)
         assert platform.sends == ["M1"]
 
 
@@ -266,7 +269,7 @@ async def test_a_stop_in_mid_attempt_waits_for_its_outcome(tmp_path: Path) -> No
     platform = Platform(hold=Deferred())
     async with running(tmp_path, platform) as scene:
         receipt = await scene.context.inbox.accept(scene.inbound(1))
-        await sleep(0.2)
+        await scene.reaches(receipt.message_id, "sending")
         from twisted.internet import reactor
 
         assert platform.hold is not None
@@ -376,7 +379,7 @@ async def test_a_long_attempt_tells_how_far_it_has_come(tmp_path: Path) -> None:
         await scene.reaches(receipt.message_id, "sending")
         for done in (1, 2, 3):  # the second and third come too soon after the first
             scene.gateway.couriers["province"].progress("M1", done, 9)
-        for _ in range(100):
+        for _ in range(1500):
             [delivery] = await scene.gateway.store.deliveries_of(receipt.message_id)
             if delivery.reason:
                 break

@@ -16,7 +16,7 @@ from tests.twisted_runner import sleep
 
 
 async def evidence(scene: Scene, message_id: str) -> Evidence:
-    for _ in range(200):
+    for _ in range(600):
         found = await scene.context.inbox.evidence(message_id)
         if found is not None:
             return found

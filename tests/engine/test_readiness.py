@@ -10,8 +10,7 @@ from twisted.internet.defer import Deferred
 
 from gateway.engine.assembly import Gateway
 from gateway.transports.http import HttpClient
-from tests.engine.scripted import Platform, configuration
-from tests.twisted_runner import sleep
+from tests.engine.scripted import Platform, configuration, until
 
 
 class SlowReceiver:
@@ -47,8 +46,11 @@ async def test_it_is_ready_only_while_every_receiver_is_open(tmp_path: Path) -> 
     assert await ready() == (False, False)
     slow.opened.callback(None)
     await started
-    await sleep(0.2)  # the first checkpoint
-    assert await ready() == (True, True)
+
+    async def all_is() -> bool:
+        return await ready() == (True, True)
+
+    await until(all_is)  # with the first checkpoint
     stopped = Deferred.fromCoroutine(gateway.stop())
     await slow.closing
     assert await ready() == (False, False)

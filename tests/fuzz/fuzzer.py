@@ -112,7 +112,8 @@ def _lines(target: Callable[[bytes], object], data: bytes) -> set[tuple[int, int
     def call(frame: FrameType, event: str, argument: object) -> Any:
         code = frame.f_code
         if code not in ours:
-            ours[code] = code.co_filename.startswith("<mapping") or "/mappings/" in code.co_filename
+            name = code.co_filename
+            ours[code] = name.startswith("<mapping") or "/mappings/" in name or "/adapters/" in name
         return local if ours[code] else None
 
     before = sys.gettrace()

@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mappings import Mapping, MappingError, load, shipped
+from mappings import Mapping, MappingError, shipped
 from mappings.samples import elsewhere, round_trip, samples
 from tests.fuzz.fuzzer import Slow, fuzz
+from tests.mappings.tools import compiled
 
-READERS = [m for m in map(load, shipped()) if m.plan.decodes]
+READERS = [m for m in map(compiled, shipped()) if m.plan.decodes]
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "300"))
 CORPUS = Path(__file__).parents[2] / "var" / "fuzz"
 

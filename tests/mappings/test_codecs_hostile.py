@@ -15,7 +15,7 @@ from gateway.canonical.registry import BODIES
 from mappings import Refused, load, parse_json, shipped
 from mappings.plan import leaves
 from mappings.shape import fields_of
-from tests.mappings.tools import make, rules
+from tests.mappings.tools import compiled, make, rules
 
 XML = "{kind: xml, root: r}"
 LAUGHS = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 12))
@@ -41,9 +41,9 @@ LAUGHS = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 12))
     ],
 )
 def test_xml(tmp_path: Path, data: str, said: set[str]) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert rules(make(tmp_path, codec=XML), data.encode())[0][1] in said
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_xml_bounds_are_keys(tmp_path: Path) -> None:
@@ -71,14 +71,14 @@ def test_xml_bounds_are_keys(tmp_path: Path) -> None:
     ],
 )
 def test_json(data: bytes, said: str | None) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     if said is None:
         parse_json(data)
     else:
         with pytest.raises(Refused) as refused:
             parse_json(data)
         assert refused.value.rule == said
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_json_numbers_beyond_every_field(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_patterns_cannot_be_made_to_hang() -> None:
     patterns |= {
         leaf.lens.facets()[0]
         for path in shipped()
-        for leaf in leaves(load(path).plan.items)
+        for leaf in leaves(compiled(path).plan.items)
         if leaf.role != "skip"
     }
     assert len(patterns) > 20

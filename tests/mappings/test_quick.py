@@ -14,15 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from gateway.canonical.levy_day import EntriesReported
 from gateway.canonical.settlement import ReversalDone
-from mappings import Mapping, MappingError, load, parse_json, shipped
+from mappings import Mapping, MappingError, parse_json, shipped
 from mappings.codecs.json import JsonOptions
 from mappings.report import MAX_FAULTS
 from mappings.testing import elsewhere, envelope, samples, strategy
 from mappings.xsd import schema_for
-from tests.mappings.tools import REVERSAL, make
+from tests.mappings.tools import REVERSAL, compiled, make
 
-MAPPINGS = [load(path) for path in shipped()]
+MAPPINGS = [compiled(path) for path in shipped()]
 #: Records have tests of their own.
 QUICK = [m for m in MAPPINGS if m._quick_read and m.plan.document.options.kind in ("xml", "json")]
 #: Of the XML that hospitals and the gateway agreed on.
@@ -256,6 +257,15 @@ def test_objects_within_objects(tmp_path: Path, empty: str, text: Any) -> None:
         if isinstance(text, str) and text:
             body = ReversalDone(original_message_id="M1", raw_code="0", raw_text=text)
             assert mapping.decode_plain(mapping.parse(mapping.encode(body))) == body
+
+
+def test_xml_rows_below_a_branch_have_no_quick_way() -> None:
+    mapping = next(m for m in MAPPINGS if m.name == "treasury.3126.treasury_entries")
+    assert mapping._quick_read is None
+    good = next(folder for folder in samples(mapping) if folder.name == "good")
+    body = mapping.decode((good / "wire.xml").read_bytes())
+    assert isinstance(body, EntriesReported)
+    assert len(body.entries) == 2
 
 
 def test_a_value_from_elsewhere_is_checked_as_ever() -> None:

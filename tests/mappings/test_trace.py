@@ -11,9 +11,10 @@ import pytest
 from mappings import SHIPPED, Mapping, MappingError, load, shipped
 from mappings.samples import elsewhere, samples
 from mappings.trace import trace
+from tests.mappings.tools import compiled
 
 #: A body that a mapping cannot say has no bytes to be shown.
-CASES = [(path, case) for path in shipped() for case in samples(load(path)) if any(case.glob("wire.*"))]
+CASES = [(path, case) for path in shipped() for case in samples(compiled(path)) if any(case.glob("wire.*"))]
 
 
 def _traced(mapping: Mapping, case: Path) -> tuple[list[Any], Any]:
@@ -28,7 +29,7 @@ def _traced(mapping: Mapping, case: Path) -> tuple[list[Any], Any]:
 
 @pytest.mark.parametrize(("path", "case"), CASES, ids=lambda p: p.name)
 def test_every_sample_can_be_shown(path: Path, case: Path) -> None:
-    mapping = load(path)
+    mapping = compiled(path)
     try:
         traced, meant = _traced(mapping, case)
     except MappingError:  # bytes that are no message of the format at all

@@ -1,7 +1,8 @@
-"""Small mappings written on the spot, for tests that need one which is wrong or unusual."""
+"""The shipped mappings, and small ones written on the spot, for tests that need one which is wrong or unusual."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ fields:
   - {at: code, to: raw_code, as: text(6), name: 状态码}
   - {at: text, to: raw_text, as: text(20), name: 说明}
 """
+
+
+@cache
+def compiled(path: Path) -> Mapping:
+    """A shipped mapping. To compile them all takes seconds: the tests of a process share them."""
+    return load(path)
 
 
 def write(folder: Path, text: str = REVERSAL, **replaced: str) -> Path:

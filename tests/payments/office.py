@@ -1,5 +1,5 @@
 """A folder with a whole configuration: an agency and a bank that exchange files, three people with keys; and the
-commands as a finance officer uses them, each a process of its own."""
+commands as a finance officer uses them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from gateway.cli.main import app
 from tests.payments.world import OUR_ACCOUNT
 
 GATEWAY = """\
@@ -183,9 +186,9 @@ class Office:
         """The options by which somebody signs."""
         return ("--as", name, "--key", self.key(name), "--passphrase-file", self.passphrase)
 
-    def run(self, *words: object, code: int = 0, configured: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         """One command."""
-        given = [str(word) for word in words] + (["-c", str(self.folder)] if configured else [])
+        given = [*map(str, words), "-c", str(self.folder)]
         done = subprocess.run(
             [sys.executable, "-m", "gateway", *given],
             capture_output=True,
@@ -198,7 +201,11 @@ class Office:
         return done
 
     def json(self, *words: object, configured: bool = True) -> Any:
-        return json.loads(self.run(*words, "--json", configured=configured).stdout)
+        """What one command says to programs; in this process, which takes a tenth of the time."""
+        given = [*map(str, words), "--json", *(["-c", str(self.folder)] if configured else [])]
+        done = CliRunner().invoke(app, given)
+        assert done.exit_code == 0, (given, done.output, done.exception)
+        return json.loads(done.stdout)
 
     @contextmanager
     def gateway(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -221,7 +228,7 @@ class Office:
         draft.write_bytes(text.encode("gbk"))
         draft.rename(self.exchange / place / name)
 
-    def wait(self, holds: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    def wait(self, holds: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
         """What `holds` gives once it is true."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

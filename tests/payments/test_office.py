@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.audit import decode
+from gateway.books.people import Signed, verify
 from gateway.engine.config import load
-from gateway.payments.people import Signed, verify
 from gateway.store import open_reader
 from tests.payments.office import Office
 
@@ -41,7 +41,7 @@ def test_nobody_approves_without_people(office: Office) -> None:
     with office.gateway():
         office.put("agency-in", "a.txt", _request(2))
         office.wait(
-            lambda: office.run("check") and (office.folder / "data" / "gateway.db").exists(), "the store"
+            lambda: (office.folder / "data" / "gateway.db").exists() and office.run("check"), "the store"
         )
         office.people()
         (office.folder / "people.yaml").rename(office.folder / "people.off")

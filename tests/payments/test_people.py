@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.books.people import Person, Signed, create_key, load_key, sign, verify
 from gateway.contract import ConfigError, Reject
-from gateway.payments.people import Person, Signed, create_key, load_key, sign, verify
 from tests.payments.world import People, World, item
 
 AT = dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC)

@@ -15,6 +15,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
+from gateway.books.people import Person, public_text
+from gateway.books.signing import Signer
 from gateway.canonical import Attachment, Body, IdSource, Message, type_of
 from gateway.canonical.envelope import encode_body
 from gateway.canonical.payment import BatchReturned, PaymentBatch, PaymentItem, PaymentResult
@@ -27,9 +29,8 @@ from gateway.engine.vault import Vault
 from gateway.engine.world import SystemClock
 from gateway.payments import batch_acts, item_acts
 from gateway.payments.desk import Desk
-from gateway.payments.office import Office, Signer
+from gateway.payments.office import Office
 from gateway.payments.parts import Parts
-from gateway.payments.people import Person, public_text
 from gateway.payments.seals import Seals
 from gateway.payments.settings import PaymentsSettings
 from gateway.store import SqlStore, StoreSettings, open_clerk, open_reader

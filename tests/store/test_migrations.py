@@ -9,6 +9,7 @@ import pytest
 from gateway.contract import ConfigError
 from gateway.store import StoreSettings, open_reader
 from gateway.store.database import Database, SqliteDatabase
+from gateway.store.intake import begin_intake, end_intake, go_on
 from gateway.store.migrations import version
 from gateway.store.postgresql_database import PostgresqlDatabase
 from gateway.store.schema import MIGRATIONS, Migration
@@ -87,3 +88,23 @@ def test_several_processes_starting_at_once(postgresql_settings: StoreSettings) 
     with ThreadPoolExecutor(4) as pool:
         versions = list(pool.map(lambda _: migrated(postgresql_settings, NEXT), range(4)))
     assert versions == [LATEST + 1] * 4
+
+
+def test_the_book_of_levies_comes_to_a_full_database(settings: StoreSettings) -> None:
+    """Version 4 had a table of its own for what the book of payments takes in."""
+    before = [step for step in MIGRATIONS if step.number <= 4]
+    kind = SqliteDatabase if settings.sqlite_path is not None else PostgresqlDatabase
+    base: Database = kind(settings, before)
+    session = base.open_writer()
+    assert version(session) == 4
+    session.run("INSERT INTO payment_intake (message_id, position, done) VALUES (?, ?, ?)", ("m", 7, 0))
+    session.close()
+    base.release()
+    base = database(settings)
+    session = base.open_writer()
+    assert begin_intake(session, "m") == (7, False)
+    go_on(session, "m", 7, 9)
+    end_intake(session, "m")
+    assert begin_intake(session, "m") == (9, True)
+    session.close()
+    base.release()

@@ -225,7 +225,7 @@ def test_the_server_dies_with_the_tests() -> None:
     def gone() -> bool:
         return not Path(f"/proc/{pid}").exists() and not Path(folder).exists()
 
-    for _ in range(100):
+    for _ in range(300):
         if gone():
             break
         run(sleep(0.1))

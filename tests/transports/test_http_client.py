@@ -133,11 +133,11 @@ async def test_head_has_no_body() -> None:
 
 async def test_keep_alive_and_its_end() -> None:
     with scripted(answering(OK, OK, OK, then=lambda peer: peer.recv(1))) as (port, accepted):
-        client = HttpClient(ClientLimits(idle_timeout=0.1))
+        client = HttpClient(ClientLimits(idle_timeout=0.4))
         for _ in range(2):
             assert isinstance(await outcome(client, port), HttpResponse)
         assert len(accepted) == 1
-        await sleep(0.3)
+        await sleep(0.7)
         assert isinstance(await outcome(client, port), HttpResponse)
         assert len(accepted) == 2, "an idle connection is dropped after idle_timeout"
         client.close()
@@ -206,27 +206,29 @@ async def test_what_cannot_be_written_is_not_sent(options: dict[str, Any]) -> No
 
 async def test_pool_is_bounded_fair_and_its_wait_limited() -> None:
     order: list[str] = []
+    held: list[Deferred[None]] = [Deferred() for _ in range(4)]
 
     async def handler(request: Request) -> Response:
         order.append(request.path)
-        await sleep(0.15)
+        if request.path != "/":
+            await held[int(request.path[1:])]
         return Response(200, request.path.encode())
 
     async with serving(handler) as (server, port):
-        client = HttpClient(ClientLimits(max_connections=2, max_waiting=5, wait_timeout=0.25))
+        client = HttpClient(ClientLimits(max_connections=2, max_waiting=5, wait_timeout=0.6))
         work = [client.request("GET", f"http://127.0.0.1:{port}/{n}") for n in range(5)]
-        results: list[Any] = []
-        for n, one in enumerate(work):
-            if n == 4:
-                assert server.connections == 2
-            try:
-                results.append((await one).body)
-            except HttpError as error:
-                results.append(error)
-        assert results[:4] == [b"/0", b"/1", b"/2", b"/3"]
-        assert order[:4] == ["/0", "/1", "/2", "/3"]
-        assert isinstance(results[4], NotSent)
-        assert results[4].kind == "wait-timeout"
+        while len(order) < 2:
+            await sleep(0.01)
+        held[0].callback(None)
+        held[1].callback(None)
+        with pytest.raises(NotSent) as caught:  # the two behind them keep both connections
+            await work[4]
+        assert caught.value.kind == "wait-timeout"
+        assert server.connections == 2
+        held[2].callback(None)
+        held[3].callback(None)
+        assert [(await one).body for one in work[:4]] == [b"/0", b"/1", b"/2", b"/3"]
+        assert order == ["/0", "/1", "/2", "/3"]
         many = [client.request("GET", f"http://127.0.0.1:{port}/") for _ in range(8)]
         with pytest.raises(NotSent) as caught:
             await many[7]
@@ -262,7 +264,7 @@ async def test_pool_is_bounded_fair_and_its_wait_limited() -> None:
 async def test_after_the_write_the_outcome_is_unknown(script: Callable[..., object], kind: str) -> None:
     with scripted(script) as (port, accepted):
         client = HttpClient()
-        error = await outcome(client, port, timeout=0.4)
+        error = await outcome(client, port, timeout=0.4 if kind == "timeout" else 5.0)
         assert isinstance(error, NoAnswer), error
         assert error.kind == kind
         await sleep(0.05)

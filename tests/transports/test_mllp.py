@@ -106,7 +106,7 @@ class Wire(Protocol):
         self.closed.callback(None)
 
     async def until(self, expected: bytes) -> None:
-        for _ in range(200):
+        for _ in range(1500):
             if self.data == expected:
                 return
             await sleep(0.02)

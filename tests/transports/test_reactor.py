@@ -61,7 +61,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 async def until(true: Any) -> None:
-    for _ in range(200):
+    for _ in range(3000):
         if true():
             return
         await sleep(0.01)

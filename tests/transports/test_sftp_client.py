@@ -29,7 +29,6 @@ from gateway.transports.sftp.client_session import Server
 from gateway.transports.sftp.client_wire import IN_FLIGHT_BYTES
 from tests.servers.sftp_peer import PASSWORD, SSHD, USER, Cable, Peer, openssh
 
-TIMEOUT = 120.0
 BLOB = os.urandom(3 << 20)
 
 Connect = Callable[..., SftpClient]

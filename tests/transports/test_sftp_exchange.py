@@ -28,7 +28,6 @@ from gateway.transports.sftp.server_session import Channel
 from tests.transports.sftp_place import Site, site
 from tests.twisted_runner import sleep
 
-TIMEOUT = 60.0
 STRICT = b"kex-strict-c-v00@openssh.com"
 DISCONNECT, IGNORE, UNIMPLEMENTED, KEXINIT, NEWKEYS, HALF, REPLY = 1, 2, 3, 20, 21, 30, 31
 

@@ -28,7 +28,6 @@ from tests.servers.sftp_peer import Cable, Peer
 from tests.transports.sftp_place import Site, site
 from tests.twisted_runner import sleep
 
-TIMEOUT = 120.0
 BLOB = os.urandom(3 << 20)
 
 

@@ -21,7 +21,6 @@ from gateway.transports.sftp.server_packets import (
 )
 from tests.transports.sftp_place import site
 
-TIMEOUT = 60.0
 KINDS = ["plain", *(name.decode() for name in CIPHERS)]
 
 

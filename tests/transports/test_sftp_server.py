@@ -23,7 +23,6 @@ from gateway.transports.sftp.server_names import Denied, place
 from tests.transports.sftp_place import site
 from tests.twisted_runner import sleep
 
-TIMEOUT = 60.0
 CONTENT = bytes(range(256)) * 4000
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.audit import AuditError, Entry
+from gateway.books.people import Signed, verify
 from gateway.console.accounts import Visit
 from gateway.console.refusals import Refused
 from gateway.console.roles import Permission
@@ -21,7 +22,6 @@ from gateway.desk.locating import locate
 from gateway.desk.lookup import the_message
 from gateway.desk.proving import trail_of
 from gateway.desk.refused import NotPossible
-from gateway.payments.people import Signed, verify
 from gateway.store import reads
 
 router = APIRouter()

@@ -14,8 +14,6 @@ from tests.adapters.bank.bodies import batch
 from tests.adapters.bank.conftest import Partner
 from tests.adapters.bank.rig import Rig
 
-TIMEOUT = 60.0
-
 
 async def steps(it: Rig) -> list[CheckStep]:
     checker = adapter.checker(it.settings, it.harness.context)

@@ -23,9 +23,6 @@ from tests.adapters.bank.conftest import Partner
 from tests.adapters.bank.rig import Rig
 from tests.twisted_runner import sleep
 
-TIMEOUT = 60.0
-
-
 INQUIRY = """\
 mapping: own.inquiry
 version: 1

@@ -19,8 +19,6 @@ from mappings import SHIPPED
 from tests.adapters.bank.bodies import batch, verification
 from tests.adapters.bank.conftest import Partner
 
-TIMEOUT = 60.0
-
 
 @pytest.mark.parametrize(
     ("profile", "facts"),

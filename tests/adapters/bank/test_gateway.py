@@ -42,8 +42,10 @@ class Place:
         for name in ("in", "out"):
             (self.finance / name).mkdir(parents=True)
         self._admin, self._port = free_port(), free_port()
-        self._write("gateway.yaml", ":8098", f":{self._admin}")
+        self._write("gateway.yaml", "admin: {listen: 127.0.0.1:8098}", self._here())
         self._write("partners/bank.yaml", ":9122", f":{self._port}")
+        self._write("partners/bank.yaml", "interval: 2s", "interval: 200ms")
+        self._write("partners/finance.yaml", "interval: 1s", "interval: 200ms")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def run_bank(self, *faults: str) -> None:
@@ -106,6 +108,10 @@ class Place:
                 [sys.executable, "-m", *arguments], stdout=log, stderr=log, cwd=ROOT
             )
 
+    def _here(self) -> str:
+        """What is this gateway's own: where it listens, and that it looks sooner for what is due."""
+        return f"admin: {{listen: 127.0.0.1:{self._admin}}}\nengine: {{sweep_interval: 100ms}}"
+
     def _ready(self) -> bool:
         assert self._processes["gateway"].poll() is None, (self._folder / "processes.log").read_text("utf-8")
         try:
@@ -116,7 +122,9 @@ class Place:
 
     def _write(self, name: str, old: str, new: str) -> None:
         file = self._config / name
-        file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
+        text = file.read_text("utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), "utf-8")
 
 
 @pytest.fixture

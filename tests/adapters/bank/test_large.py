@@ -24,7 +24,6 @@ from tests.adapters.bank.conftest import Partner
 from tests.adapters.bank.rig import StrictInbox
 from tests.adapters.context import Harness, MemoryAttachments
 
-TIMEOUT = 120.0
 ROWS = 100_000
 NAME = "YBDF_990101_20261120_0009.ret"
 

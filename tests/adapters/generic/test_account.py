@@ -73,7 +73,7 @@ def put(name: str, content: bytes) -> Callable[[paramiko.SFTPClient], None]:
 
 
 async def until(there: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(1500):
         if there():
             return
         await sleep(0.02)

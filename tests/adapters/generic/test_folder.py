@@ -136,7 +136,7 @@ async def test_looking_goes_on_by_itself_and_ends(tmp_path: Path) -> None:
     it = receiver(tmp_path / "in", harness, interval="10ms")
     await it.start()
     (tmp_path / "in" / "a.json").write_bytes(FILE)
-    for _ in range(200):
+    for _ in range(3000):
         if harness.inbox.accepted:
             break
         await sleep(0.01)

@@ -21,8 +21,6 @@ from tests.adapters.generic.test_samples import EXAMPLE
 from tests.adapters.generic.test_ways import FILE, REGISTRATION, notice
 from tests.servers.sftp_peer import PASSWORD, USER, Cable, Peer
 
-TIMEOUT = 60.0
-
 
 @pytest.fixture
 def peer(tmp_path: Path) -> Iterator[Peer]:

@@ -15,7 +15,6 @@ from gateway.contract import Accepted, PartnerDown, Reject, RetryLater, Unknown
 from tests.adapters.police.rig import MATCH, NO_PHOTO, NOBODY, checks, rig
 from tests.twisted_runner import sleep
 
-TIMEOUT = 120.0
 MANY = 10_000
 MIXED = [MATCH, (NO_PHOTO[0], "李错名"), NOBODY, NO_PHOTO]
 OUTCOMES = ["match", "mismatch", "not_found", "match"]

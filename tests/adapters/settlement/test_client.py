@@ -142,7 +142,7 @@ async def test_every_fault_of_a_settlement_has_its_outcome(tmp_path: Path, kind:
         assert isinstance(outcome, expected), outcome
         assert "示例" not in getattr(outcome, "reason", "") or isinstance(outcome, Rejected)
         if kind == "delay-before-commit":
-            for _ in range(100):
+            for _ in range(600):
                 if it.in_force:
                     break
                 await sleep(0.05)

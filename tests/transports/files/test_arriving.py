@@ -352,7 +352,7 @@ async def test_many_files_do_not_wait_for_the_next_look_nor_their_proofs(
 
     place.taking.take = during  # type: ignore[method-assign]
     await watcher.start()
-    for _ in range(400):
+    for _ in range(1200):
         if len([name for name in place.names("receipts") if name.endswith(".tlog-proof")]) == 13:
             break
         await sleep(0.025)

@@ -26,7 +26,6 @@ from tests.adapters.context import Harness
 from tests.servers import sftp_peer
 from tests.servers.sftp_peer import PASSWORD, USER, Peer
 
-TIMEOUT = 60.0
 CONTENT = os.urandom(3 << 20)
 COMPANIONS = [".sm3", ".ok", "{stem}.flag"]
 NAMES = ["a.txt", "a.txt.sm3", "a.txt.ok", "a.flag"]

@@ -14,8 +14,6 @@ from gateway.canonical.payment import PaymentResult, StatusReported
 from gateway.contract import Accepted, Reject, Unavailable
 from tests.adapters.bank.online.rig import KINDS, NAMES, REFERENCE, SUBMIT, batch, rig, until
 
-TIMEOUT = 60.0
-
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("business", ["credit-transfer", "direct-debit"])

@@ -24,7 +24,7 @@ def start(folder: Path, keys: Path) -> None:
     command = [sys.executable, "-m", "adapters.bank.simulator.online", "--listen", "127.0.0.1:0"]
     bank = subprocess.Popen([*command, "--keys", str(keys), "--announce", str(told)], cwd=ROOT)
     try:
-        for _ in range(300):
+        for _ in range(800):
             if told.exists() or bank.poll() is not None:
                 break
             time.sleep(0.05)

@@ -38,7 +38,6 @@ from tests.adapters.bank.online.rig import DETAILS, KINDS, REFERENCE, STATUS, SU
 from tests.engine.scripted import FAST
 from tests.twisted_runner import sleep
 
-TIMEOUT = 90.0
 TITLE = Title(zh="测试", en="test")
 RESULTS = Operation(
     name="results",

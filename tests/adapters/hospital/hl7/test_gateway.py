@@ -70,7 +70,7 @@ class Site:
         assert all(KINDS[f.name.partition("-")[0]] == c["sjlx"] for f, c in zip(found, contents, strict=True))
         return contents
 
-    async def until(self, true: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, true: Callable[[], bool], seconds: float = 60.0) -> None:
         for _ in range(int(seconds / 0.05)):
             if true():
                 return

@@ -21,7 +21,6 @@ from adapters.hospital.national.transactions import ROUTED
 from adapters.hospital.simulator.national import NationalSimulator, encoded
 from tests.adapters.hospital.national.world import NATIONAL, good_input
 
-TIMEOUT = 120.0
 FACE = NationalFace.model_validate(NATIONAL)
 FORMATS = NationalFormats(Formats())
 AT = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)

@@ -21,7 +21,6 @@ from mappings import SHIPPED
 from mappings.catalogue import catalogue
 from tests.adapters.hospital.national.world import World, good_input, good_reply, world
 
-TIMEOUT = 60.0
 TODAY = dt.date(2026, 1, 5)
 CATALOGUE = catalogue(SHIPPED / "settlement")
 FILES = {"files": {"key": "an invented key of the tests"}}

@@ -19,7 +19,6 @@ from adapters.hospital.national.settings import Files
 from gateway.contract import Unavailable
 from tests.adapters.hospital.national.world import good_input, good_reply, world
 
-TIMEOUT = 60.0
 SIGN_IN: dict[str, Any] = {"signIn": {"opter_no": "op01", "mac": "00-00-5E-00-53-01", "ip": "192.0.2.10"}}
 KEY = "an invented key of the tests"
 FILES = {"key": KEY, "max_size": "64KiB", "max_total": "100KiB"}

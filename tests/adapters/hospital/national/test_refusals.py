@@ -16,7 +16,6 @@ from gateway.canonical.refusal import RequestRefused
 from gateway.contract import Pending, Reject, Unavailable
 from tests.adapters.hospital.national.world import World, good_input, good_reply, world
 
-TIMEOUT = 60.0
 Change = Callable[[dict[str, Any]], None]
 
 

@@ -16,7 +16,6 @@ from adapters.hospital import adapter
 from gateway.contract.conformance import canonical_sample, sample_cases
 from tests.adapters.hospital.national.world import world
 
-TIMEOUT = 60.0
 CASES = [case for case in sample_cases(adapter) if case.parent.name == "national"]
 NOW = dt.datetime(2025, 1, 1, 9, 0, 1, 123_000, dt.timezone(dt.timedelta(hours=8)))
 

@@ -14,7 +14,6 @@ from mappings import SHIPPED
 from mappings.catalogue import catalogue
 from tests.adapters.hospital.national.world import good_input, good_reply, world
 
-TIMEOUT = 60.0
 CATALOGUE = catalogue(SHIPPED / "settlement")
 
 

@@ -19,8 +19,6 @@ from gateway.transports.http import ClientTls, HttpClient
 from mappings import SHIPPED
 from tests.adapters.hospital.national.world import NATIONAL, SETTINGS, good_input, good_reply, world
 
-TIMEOUT = 60.0
-
 
 def test_conformance() -> None:
     everything = {**NATIONAL, "files": {"key": "an invented key of the tests"}, "catalogues": "catalogues"}

@@ -19,7 +19,6 @@ from gateway.transports.http import HttpClient
 from gateway.transports.http.tif import sign
 from tests.adapters.hospital.soap.world import PAASID, TOKEN, world
 
-TIMEOUT = 30.0
 START = dt.datetime(2025, 1, 2, 9, 0)
 
 

@@ -14,8 +14,6 @@ from gateway.contract import Reject, Unavailable
 from tests.adapters.hospital.soap.texts import STYLES, body_of, hip
 from tests.adapters.hospital.soap.world import CHINA, World, world
 
-TIMEOUT = 30.0
-
 
 def refused(w: World, answer: TextAnswer, code: str, field: str, rule: str) -> None:
     assert (answer.soap.status, answer.soap.soap, answer.soap.fault) == (200, "1.2", False)

@@ -16,7 +16,6 @@ from gateway.contract import Pending, Reject, Unavailable
 from tests.adapters.hospital.soap.texts import body_of, param_xml, soap
 from tests.adapters.hospital.soap.world import World, world
 
-TIMEOUT = 30.0
 ESB = {"user": "HIS", "password": "DEMO-0001", "fids": {"PS35017": "2207"}}
 SETTINGS: dict[str, dict[str, Any]] = {"xml": {}, "json": {"content": "json"}, "esb": {"esb": ESB}}
 

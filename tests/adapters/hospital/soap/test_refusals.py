@@ -9,8 +9,6 @@ from adapters.hospital.simulator.soap import CONTENT_TYPES, Answer
 from gateway.contract import Unavailable
 from tests.adapters.hospital.soap.world import world
 
-TIMEOUT = 30.0
-
 #: attack → code, field, Chinese name of the field, rule
 EXPECTED = {
     "entity-bomb": ("malformed", "", "", "xml"),

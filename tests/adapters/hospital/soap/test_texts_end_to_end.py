@@ -20,8 +20,6 @@ from gateway.engine.config import lint, load
 from tests.adapters.hospital.soap.world import PAASID, TOKEN
 from tests.twisted_runner import sleep
 
-TIMEOUT = 120.0
-
 _GATEWAY = """\
 node: test
 region: "990101"
@@ -146,7 +144,7 @@ async def test_a_registration_is_taken_once(tmp_path: Path) -> None:
         other = await speaks.post("PatientInfoRegister", speaks.document("PRPA_IN201311UV02", 8, message=7))
         update = await speaks.update(7, message=9)
         hospital.close()
-        for _ in range(100):
+        for _ in range(600):
             if files := list((tmp_path / "index").glob("*.json")):
                 break
             await sleep(0.05)

@@ -17,8 +17,6 @@ from tests.adapters.hospital.soap.test_foreign_client import Signed
 from tests.adapters.hospital.soap.texts import STYLES, body_of, hip, param_xml, soap
 from tests.adapters.hospital.soap.world import world
 
-TIMEOUT = 30.0
-
 
 def service(url: str, style: str) -> Any:
     from requests import Session

@@ -14,8 +14,6 @@ from gateway.contract import Inbound, Receipt
 from tests.adapters.hospital.soap.texts import STYLES, body_of, hip, param_xml, soap
 from tests.adapters.hospital.soap.world import World, world
 
-TIMEOUT = 60.0
-
 _BOMB = (
     '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">'
     '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]><x>&c;</x>'

@@ -20,7 +20,6 @@ from mappings import SHIPPED, load
 from tests.adapters.hospital.soap.texts import soap
 from tests.adapters.hospital.soap.world import NOW, SETTINGS, world
 
-TIMEOUT = 30.0
 _FIDS = {"PS35017": "2207", "BS20001": "1101"}
 STYLES: dict[str, dict[str, Any]] = {
     "xml": {},

@@ -196,9 +196,18 @@ class _Resolver:
         return "field", struct, line.to
 
     def _lens(self, scope: Scope, line: FieldLine, target: Field | None) -> Lens | None:
-        charset, tables = scope.document.options.charset, self.reader.tables
+        options, tables = scope.document.options, self.reader.tables
         try:
-            return lens(line.lens, target, line.open, tables, charset, line.truncate, line.substitutes)
+            return lens(
+                line.lens,
+                target,
+                line.open,
+                tables,
+                options.charset,
+                line.truncate,
+                line.substitutes,
+                options.reserved,
+            )
         except BadLens as bad:
             self.reader.problem(line.line, line.at, bad.zh, bad.en, bad.suggestion)
             return None

@@ -38,6 +38,7 @@ def lens(
     charset: str = "",
     truncate: bool = False,
     substitutes: str = "",
+    reserved: str = "",
 ) -> Lens:
     """The lens that `text` names.
 
@@ -47,7 +48,8 @@ def lens(
         tables: the folders of code tables.
         charset: of the codec, for texts of so many bytes.
         truncate: a text that is too long is cut.
-        substitutes: the table of what is written for characters outside of the charset.
+        substitutes: the table of what is written for characters outside of the charset, and for reserved ones.
+        reserved: characters that no text of the format can hold.
 
     Raises:
         BadLens: no such lens, wrong arguments, unknown code table or converter.
@@ -66,7 +68,7 @@ def lens(
     if (truncate or substitutes) and not isinstance(made, TextLens):
         raise BadLens("overflow、outside 只用于 text", "`overflow` and `outside` are for text")
     if isinstance(made, TextLens):
-        written = _substitutes(substitutes, tables, charset) if substitutes else {}
+        written = _substitutes(substitutes, tables, charset, reserved) if substitutes else {}
         return replace(made, target=target, truncate=truncate, substitutes=written)
     if isinstance(made, SequenceLens):
         return replace(made, as_text=target is not None and target.kind == "text")
@@ -146,14 +148,18 @@ def _table(name: str, tables: tuple[Path, ...]) -> codes.CodeTable:
         raise BadLens(f"代码表 {name} 已损坏", f"code table {name} is damaged: {error}") from None
 
 
-def _substitutes(name: str, tables: tuple[Path, ...], charset: str) -> dict[int, str]:
-    """What is written for which characters: those of the table that the charset has not."""
+def _substitutes(name: str, tables: tuple[Path, ...], charset: str, reserved: str) -> dict[int, str]:
+    """What is written for which characters: those of the table that the charset has not, or that are reserved."""
     if charset not in CHARSETS:
         raise BadLens("outside 需要有字符集的格式", "`outside` needs a format with a charset")
     known = CHARSETS[charset]
     table = _table(name, tables)
-    written = {c: text for c, text in table.substitutes.items() if len(c) != 1 or not known.says(c)}
-    wrong = [c for c, text in written.items() if len(c) != 1 or not text or not known.says(text)]
+
+    def says(text: str) -> bool:
+        return known.says(text) and not any(c in reserved for c in text)
+
+    written = {c: text for c, text in table.substitutes.items() if len(c) != 1 or not says(c)}
+    wrong = [c for c, text in written.items() if len(c) != 1 or not text or not says(text)]
     if wrong:
         zh = f"代码表 {name} 的“{wrong[0]}”应为一个字符,其 substitute 须能以 {charset} 写出"
         en = f"{wrong[0]!r} of table {name} must be one character, with a substitute that {charset} can write"

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 from twisted.internet.threads import deferToThread
 
+from gateway.books.desk import Later
 from gateway.books.intake import refuse_if_stopping
 from gateway.canonical import Message
 from gateway.canonical.levy import BatchDebit, DebitBatchSubmitted
-from gateway.contract import RetryLater
 from gateway.levies.parts import Parts
 from gateway.levies.settings import CollectorSettings
 from gateway.store import changes as serials
@@ -30,7 +30,7 @@ async def pack(
     """Sends what is left of a file; begun anew it goes on where it was stopped.
 
     Raises:
-        NotTaken: the network's partner takes no packages, or is disabled.
+        Later: the network's partner takes no packages, or is disabled.
         PartnerDown: the gateway stops.
         Moved: somebody else is packing the same file.
     """
@@ -40,18 +40,6 @@ async def pack(
         await _package(parts, message, body, collector, rows)
         after = (rows[-1].bank, rows[-1].number)
     await parts.store.work(changes.packed, message.id)
-
-
-class NotTaken(Exception):
-    """The network's partner takes no packages: it is disabled, or its configuration has changed."""
-
-    def __init__(self, partner: str) -> None:
-        super().__init__(partner)
-        self.outcome = RetryLater(
-            reason=f"伙伴 {partner} 不接收 levy.batch.submitted.v1，或已停用"
-            f" / partner {partner} takes no levy.batch.submitted.v1, or is disabled",
-            after=60.0,
-        )
 
 
 async def _package(
@@ -70,7 +58,11 @@ async def _package(
     made = parts.message(package, key=key, subject=batch_no, region=message.region, cause=message)
     given = parts.send(made, collector.partner)
     if given is None:
-        raise NotTaken(collector.partner)
+        raise Later(
+            f"伙伴 {collector.partner} 不接收 levy.batch.submitted.v1，或已停用"
+            f" / partner {collector.partner} takes no levy.batch.submitted.v1, or is disabled",
+            after=60.0,
+        )
     unit, publish = given
     [delivery] = [row for row in unit.deliveries if row.partner == collector.partner]
     row = PackageRow(

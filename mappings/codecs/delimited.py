@@ -1,7 +1,7 @@
 """The kind `delimited`: columns between separators, as in most files of banks.
 
 Bytes are decoded before they are split: a separator may be the second byte of a character. There is no
-quoting, so a text that holds the separator or a line end is refused.
+quoting, so a text that holds the separator or a line end is refused, unless the mapping says what to write instead.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ class DelimitedOptions(RecordOptions):
     separator: str
     trailing: bool
     null: str
+
+    @property
+    def reserved(self) -> str:
+        return f"{self.separator}\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class DelimitedCodec(RecordsCodec):
         return self.charset.encode(line + self.form.separator if self.form.trailing else line)
 
     def check_text(self, cell: Cell, text: str) -> None:
-        if self.form.separator in text or "\n" in text or "\r" in text:
+        if any(c in text for c in self.form.reserved):
             raise Refused("separator", "含有分隔符或换行", "contains the separator or a line end")
         if text and text == self.form.null:
             raise Refused("null", f"“{text}”表示空值", f"{text!r} means absence")

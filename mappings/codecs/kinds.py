@@ -35,6 +35,11 @@ class Options:
     root: str = ""  #: the name around everything, where the format has one
     charset: str = ""  #: of the bytes, where the format leaves a choice
 
+    @property
+    def reserved(self) -> str:
+        """Characters that no text of the format can hold."""
+        return ""
+
 
 class BadPath(ValueError):
     """A path that the kind cannot take; carries what lint says about it."""

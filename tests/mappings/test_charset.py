@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gateway.canonical.payment import PaymentBatch
 from mappings import Mapping, MappingError, lint
 from mappings.charset import CHARSETS
-from mappings.errors import Refused
+from mappings.errors import DefinitionError, Refused
 from tests.mappings import tools
 from tests.mappings.batch import DELIMITED, FIXED, batch, make, write
 
@@ -157,3 +157,14 @@ class TestUtf8WhereGbkIsAgreed:
         CHARSETS["utf-8"].expect(text.encode())
         with pytest.raises(Refused):
             CHARSETS["gbk"].expect(text.encode())
+
+
+def test_a_separator_within_a_text_is_written_as_agreed_or_refused(tmp_path: Path) -> None:
+    with pytest.raises(MappingError) as no:
+        make(tmp_path, DELIMITED).encode(named("王|娜"))
+    assert {(fault.field, fault.rule) for fault in no.value.faults} == {("item[1]/name", "separator")}
+    line = f"{NAME}, outside: substitute(separator_substitutes)"
+    mapping = make(tmp_path, DELIMITED, (NAME, line), LOSS)
+    assert names(mapping, mapping.encode(named("王|娜", "李,四;"))) == ["王｜娜", "李,四;"]
+    with pytest.raises(DefinitionError, match="no character"):
+        make(tmp_path, FIXED, (NAME, line), LOSS)

@@ -94,7 +94,7 @@ def test_every_debit_is_booked_once_whatever_is_killed_when(tmp_path: Path) -> N
         assert child.stdout is not None
         child.stdout.readline()
         if killed < KILLS:
-            time.sleep(chance.uniform(0.0, 0.5))
+            time.sleep(chance.uniform(0.0, 0.25))
             child.kill()
         ended = child.wait(120)
         child.stdout.close()

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.canonical.envelope import decode, encode
@@ -21,6 +22,7 @@ from tests.twisted_runner import run
 TIMEOUT = 240.0
 COUNT = 3_000
 KILLS = 8
+CHUNK = 100  #: small, so that there is always something left to be killed in
 
 
 def _at(folder: Path) -> StoreSettings:
@@ -43,7 +45,7 @@ async def book(folder: Path) -> None:
     """What the killed process does: takes the message in, from where it was left."""
     store = await started(_at(folder))
     world = World(store, _at(folder), folder)
-    world.desk = Desk(world.parts)
+    world.desk = Desk(replace(world.parts, chunk=CHUNK))
     print("ready", flush=True)
     outcome = await world.send(decode((folder / "message").read_bytes()))
     assert isinstance(outcome, Accepted)
@@ -65,7 +67,7 @@ def test_every_record_is_booked_once_whatever_is_killed_when(tmp_path: Path) -> 
         assert child.stdout is not None
         child.stdout.readline()
         if killed < KILLS:
-            time.sleep(chance.uniform(0.0, 0.25))
+            time.sleep(chance.uniform(0.0, 0.1))
             child.kill()
         ended = child.wait(120)
         child.stdout.close()

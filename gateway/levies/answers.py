@@ -28,13 +28,10 @@ async def take_answer(parts: Parts, message: Message) -> None:
     """Books a `levy.debit.answered.v1`."""
     body = message.data
     assert isinstance(body, DebitAnswered)
-    intake = Intake(parts, message)
-    if not await intake.begin():
+    begun = await begin(parts, message, body.collector_code)
+    if begun is None:
         return
-    collector = parts.collector(message.partner, body.collector_code)
-    if collector is None:
-        await unknown_collector(parts, intake, body.collector_code)
-        return
+    intake, collector = begun
     day = body.entrusted_on.isoformat()
     said = Said(
         parts.codes.of_answer(body.raw_code, body.entrusted_on),
@@ -56,13 +53,10 @@ async def take_reversal(parts: Parts, message: Message) -> None:
     """Books a `levy.reversal.answered.v1`."""
     body = message.data
     assert isinstance(body, DebitReversalAnswered)
-    intake = Intake(parts, message)
-    if not await intake.begin():
+    begun = await begin(parts, message, body.collector_code)
+    if begun is None:
         return
-    collector = parts.collector(message.partner, body.collector_code)
-    if collector is None:
-        await unknown_collector(parts, intake, body.collector_code)
-        return
+    intake, collector = begun
     day = body.original_entrusted_on.isoformat()
     word = parts.codes.of_reversal(body.raw_code, body.asked_on)
     said = Said(word, body.raw_code, text=body.raw_text)
@@ -75,6 +69,19 @@ async def take_reversal(parts: Parts, message: Message) -> None:
     else:
         posting.wait(said, day, body.original_serial, None)
     await posting.commit(intake.position, 1, last=True)
+
+
+async def begin(parts: Parts, message: Message, code: str) -> tuple[Intake, CollectorSettings] | None:
+    """Begins to take in what the network says to a collector; None where all of it is in already, or where there is no such
+    collector here, which people are told of."""
+    intake = Intake(parts, message)
+    if not await intake.begin():
+        return None
+    collector = parts.collector(message.partner, code)
+    if collector is None:
+        await unknown_collector(parts, intake, code)
+        return None
+    return intake, collector
 
 
 async def unknown_collector(parts: Parts, intake: Intake, code: str) -> None:
@@ -115,13 +122,10 @@ async def take_return(parts: Parts, message: Message) -> None:
     """Books a `levy.batch.returned.v1`."""
     body = message.data
     assert isinstance(body, DebitBatchReturned)
-    intake = Intake(parts, message)
-    if not await intake.begin():
+    begun = await begin(parts, message, body.collector_code)
+    if begun is None:
         return
-    collector = parts.collector(message.partner, body.collector_code)
-    if collector is None:
-        await unknown_collector(parts, intake, body.collector_code)
-        return
+    intake, collector = begun
     day = body.original_entrusted_on.isoformat()
     package = await parts.store.ask(reads.package, collector.name, day, body.original_batch_no)
     if package is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from gateway.books.intake import Intake
 from gateway.canonical import Message
 from gateway.canonical.levy import CheckedDebit, DebitsChecked
 from gateway.canonical.levy_network import WorkingDayChanged
-from gateway.levies.answers import unknown_collector
+from gateway.levies.answers import begin
 from gateway.levies.parts import Parts
 from gateway.levies.settings import CollectorSettings
 from gateway.store import levies_changes as changes
@@ -27,13 +26,10 @@ async def take_part(parts: Parts, message: Message) -> None:
     """A `levy.day.checked.v1`: one part; with the last one, in whatever order they come, the day is compared."""
     body = message.data
     assert isinstance(body, DebitsChecked)
-    intake = Intake(parts, message)
-    if not await intake.begin():
+    begun = await begin(parts, message, body.collector_code)
+    if begun is None:
         return
-    collector = parts.collector(message.partner, body.collector_code)
-    if collector is None:
-        await unknown_collector(parts, intake, body.collector_code)
-        return
+    intake, collector = begun
     async for chunk in intake.chunks(body.debits, CheckedDebit):
         lines = [_line(collector, message.id, n, debit) for n, debit in enumerate(chunk, intake.position + 1)]
         after = intake.position + len(chunk)

@@ -104,7 +104,7 @@ def refused(
         original_entrusted_on=body.entrusted_on,
         original_batch_no=body.batch_no,
         raw_code=parts.codes.saying(REJECTED, today),
-        raw_text=f"{refusal.zh} / {refusal.en}"[:500],
+        raw_text=refusal.both[:500],
     )
     key = f"return/{message.id}/0"
     made = parts.message(told, key=key, subject=body.batch_no, region=message.region, cause=message)

@@ -116,7 +116,7 @@ def refused(
         settled_count=0,
         settled_sum=0,
         raw_code=refusal.code,
-        raw_text=f"{refusal.zh} / {refusal.en}"[:500],
+        raw_text=refusal.both[:500],
     )
     key = f"return/{message.id}/0/1"
     made = _message(parts, message.region, message.correlation_id, message.id, key, told)

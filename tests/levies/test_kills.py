@@ -3,10 +3,6 @@ sent and booked once."""
 
 from __future__ import annotations
 
-import random
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 from gateway.canonical import Body, Message
@@ -16,6 +12,7 @@ from gateway.contract import Accepted
 from gateway.store import StoreSettings
 from gateway.store import levies_reads as reads
 from gateway.store.api import Filter
+from tests.kills import killed_again_and_again
 from tests.levies.world import NO, OK, World, check, debit, file, listed, result, returned, settings
 from tests.store.opening import started
 from tests.twisted_runner import run
@@ -82,27 +79,7 @@ async def _words(world: World, asked: Message) -> list[Body]:
 
 def test_every_debit_is_booked_once_whatever_is_killed_when(tmp_path: Path) -> None:
     run(_prepare(tmp_path), timeout=60)
-    chance = random.Random(20261122)
-    program = (
-        "import sys; from pathlib import Path; from tests.levies.test_kills import a_day\n"
-        "from tests.twisted_runner import run, shut_down\n"
-        "run(a_day(Path(sys.argv[1])), timeout=120); shut_down()"
-    )
-    killed = 0
-    while True:
-        child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        child.stdout.readline()
-        if killed < KILLS:
-            time.sleep(chance.uniform(0.0, 0.25))
-            child.kill()
-        ended = child.wait(120)
-        child.stdout.close()
-        if ended == 0:
-            break
-        assert ended == -9
-        killed += 1
-    assert killed > 2
+    killed_again_and_again("tests.levies.test_kills", "a_day", tmp_path, kills=KILLS, within=0.25)
     run(_check(tmp_path), timeout=60)
 
 

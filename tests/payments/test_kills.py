@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +10,7 @@ from gateway.contract import Accepted
 from gateway.payments.desk import Desk
 from gateway.store import StoreSettings
 from gateway.store import payments_reads as reads
+from tests.kills import killed_again_and_again
 from tests.payments.world import World, item, result, returned
 from tests.payments.world import settings as payments
 from tests.store.opening import started
@@ -55,27 +52,7 @@ async def book(folder: Path) -> None:
 
 def test_every_record_is_booked_once_whatever_is_killed_when(tmp_path: Path) -> None:
     run(_prepare(tmp_path), timeout=60)
-    chance = random.Random(20261122)
-    program = (
-        "import sys; from pathlib import Path; from tests.payments.test_kills import book\n"
-        "from tests.twisted_runner import run, shut_down\n"
-        "run(book(Path(sys.argv[1])), timeout=120); shut_down()"
-    )
-    killed = 0
-    while True:
-        child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        child.stdout.readline()
-        if killed < KILLS:
-            time.sleep(chance.uniform(0.0, 0.1))
-            child.kill()
-        ended = child.wait(120)
-        child.stdout.close()
-        if ended == 0:
-            break
-        assert ended == -9
-        killed += 1
-    assert killed > 2
+    killed_again_and_again("tests.payments.test_kills", "book", tmp_path, kills=KILLS, within=0.1)
     run(_check(tmp_path), timeout=60)
 
 

@@ -82,7 +82,7 @@ class TreasurySender:
         try:
             return await self._send(message)
         except Reject as no:
-            return Rejected(code=no.code, reason=f"{no.zh} / {no.en}", field=no.field or None)
+            return Rejected(code=no.code, reason=no.both, field=no.field or None)
         except Unavailable as error:
             raise PartnerDown(error.zh, error.en) from None
 

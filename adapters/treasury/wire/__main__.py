@@ -47,7 +47,7 @@ def main(given: list[str] | None = None) -> int:
         formats = Formats()
         fine = [_tried(file, ways, formats) for file in arguments.files]
     except ConfigError as error:
-        _say(f"{error.zh} / {error.en}")
+        _say(error.both)
         return 1
     return 0 if all(fine) else 1
 
